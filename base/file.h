@@ -1,0 +1,90 @@
+/* Files that matter: read with a bound, and written so that a kill at any instant leaves the old
+ * content or the new, never a mix.
+ *
+ * Writing is a temporary file in the same folder (".<name>.<random>~"), mode set on the descriptor,
+ * write, fsync, rename, fsync of the folder. Paths are relative to `folder_fd`, as with openat(2);
+ * AT_FDCWD is the current folder. Everything is O_CLOEXEC, and final symbolic links are not
+ * followed when writing: they are replaced.
+ */
+
+#pragma once
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The whole file, at most `max` bytes. `ret` is a Buffer of the caller's, appended to (and cleansed
+ * by its buffer_done). -ENOENT, -EACCES, -EISDIR, …; -EFBIG over `max`: all with the sentence.
+ * FIFOs and devices are refused with -EINVAL and do not hang. */
+int file_read(int folder_fd, const char *path, size_t max, Buffer *ret, Error *ret_error);
+
+/* All of a descriptor to its end (standard input, say), at most `max` bytes. `name` is for the
+ * sentence. */
+int file_read_fd(int fd, const char *name, size_t max, Buffer *ret, Error *ret_error);
+
+/* Replaces `path` (or makes it). `mode` holds whatever the umask. The owner is ours. */
+int file_write_atomic(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error);
+
+/* Makes `path` as a whole, and only if it is not there: -EEXIST, with the sentence, otherwise. Two
+ * that try at once: one wins. For keys. */
+int file_create_exclusive(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error);
+
+/* The same bytes already? Then nothing is written: *ret_changed tells. Mode is set right either
+ * way. */
+int file_write_if_changed(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        bool *ret_changed,
+        Error *ret_error);
+
+/* unlink and fsync of the folder; nothing there is fine. */
+int file_remove(int folder_fd, const char *path, Error *ret_error);
+
+/* mkdir -p; new folders get `mode`, those that are there keep theirs. */
+int folder_make(int folder_fd, const char *path, mode_t mode, Error *ret_error);
+
+/* Removes a tree; nothing there is fine. Follows no symbolic link and crosses no mount. */
+int folder_remove(int folder_fd, const char *path, Error *ret_error);
+
+/* Whole-folder replacement. A staging folder beside `path` is made (mode 0700) and its descriptor
+ * given; the caller fills it; the commit makes all of it durable (syncing files and folders), puts
+ * it in path's place in one step (renameat2(2) RENAME_EXCHANGE, or RENAME_NOREPLACE where nothing
+ * was), and keeps the old one as `keep_as` (beside it; NULL: it is removed). A kill before the step
+ * leaves the old folder whole, one behind it the new one whole; what a kill leaves beside them is
+ * taken away by the next replacement of the same path. */
+typedef struct FolderReplacement {
+        int parent_fd;  /* where both lie; -1 once done */
+        int staging_fd; /* to fill; owned here */
+        char name[256]; /* path's last part */
+        char staging_name[256];
+} FolderReplacement;
+
+#define FOLDER_REPLACEMENT_INIT ((FolderReplacement){.parent_fd = -1, .staging_fd = -1})
+
+int folder_replacement_begin(
+        int folder_fd, const char *path, FolderReplacement *ret, Error *ret_error);
+int folder_replacement_commit(
+        FolderReplacement *replacement, const char *keep_as, Error *ret_error);
+
+/* Without a commit: takes the staging folder away again. */
+void folder_replacement_done(FolderReplacement *replacement);
+DEFINE_CLEANUP_IN_PLACE(FolderReplacement, folder_replacement_done);
+
+/* An exclusive lock on `path` (made if missing, 0600) until the descriptor is closed. -EBUSY when
+ * another process holds it at `deadline` of the system's clock. flock(2). */
+int file_lock(int folder_fd, const char *path, uint64_t deadline, int *ret_fd, Error *ret_error);

@@ -1,0 +1,97 @@
+/* YAML 1.1, read over libyaml into a tree whose nodes know their place in the text; no other file
+ * includes libyaml. One document a text.
+ *
+ * Refused, each with "cannot read '<name>': line L, column C: …" and -EBADMSG: what is not YAML,
+ * tabs as indentation (with that hint), duplicate keys, keys that are no plain strings, more than
+ * one document, nesting deeper than YAML_DEPTH_MAX, more than YAML_NODES_MAX nodes. Aliases share
+ * their anchor's node; they are counted as often as they are used, so an alias bomb meets the
+ * bound; one that contains itself is refused.
+ */
+
+#pragma once
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/secret.h"
+
+#include <stdbool.h>
+
+#define YAML_DEPTH_MAX 64U
+#define YAML_NODES_MAX 100000U
+
+typedef enum YamlKind {
+        YAML_NULL, /* nothing, "~", "null" unquoted */
+        YAML_SCALAR,
+        YAML_SEQUENCE,
+        YAML_MAPPING,
+} YamlKind;
+
+typedef struct YamlNode YamlNode;
+typedef struct YamlDocument YamlDocument;
+
+struct YamlNode {
+        YamlKind kind;
+        const char *tag;         /* as written ("!Ref", "tag:yaml.org,2002:str"); NULL: none */
+        const char *text;        /* of a scalar, NUL-ended; NULL otherwise */
+        size_t length;           /* of text */
+        bool plain;              /* a scalar without quotes, which may be a number or a boolean */
+        unsigned line;           /* from 1 */
+        unsigned column;         /* from 1 */
+        size_t count;            /* of elements, or of pairs */
+        YamlNode *const *keys;   /* of a mapping: scalars */
+        YamlNode *const *values; /* of a mapping; a sequence's elements */
+};
+
+/* A text of no document at all (empty, only comments) gives a root of kind YAML_NULL. The tree is
+ * the document's, cleansed with it. */
+int yaml_parse(
+        const char *name, const char *text, size_t size, YamlDocument **ret, Error *ret_error);
+YamlDocument *yaml_free(YamlDocument *document);
+DEFINE_CLEANUP(YamlDocument *, yaml_free);
+
+const YamlNode *yaml_root(const YamlDocument *document);
+const char *yaml_name(const YamlDocument *document); /* for sentences */
+
+const YamlNode *yaml_member(const YamlNode *mapping, const char *key); /* NULL: none */
+
+/* Writes "cannot read '<name>': line L, column C: <text>" and returns -EBADMSG. */
+int yaml_refuse(const YamlDocument *document,
+        const YamlNode *node,
+        Error *ret_error,
+        const char *format,
+        ...) _printf_(4, 5);
+
+/* A mapping read into a struct by a table. */
+typedef enum YamlType {
+        YAML_TYPE_TEXT,   /* char *: heap copy; any scalar */
+        YAML_TYPE_SECRET, /* Secret *; never shown in a sentence */
+        YAML_TYPE_INT,    /* int64_t within [min, max]; plain */
+        YAML_TYPE_BOOL,   /* bool: true or false; plain */
+        YAML_TYPE_SPAN,   /* Usec within [min, max]: "90s", "30d" */
+        YAML_TYPE_CHOICE, /* int: index into choices */
+        YAML_TYPE_TEXTS,  /* char **: NULL-ended heap list of scalars */
+        YAML_TYPE_NODE,   /* const YamlNode *: borrowed, passed through as it is */
+} YamlType;
+
+typedef struct YamlField {
+        const char *key;
+        YamlType type;
+        size_t offset; /* in the struct: offsetof() */
+        bool required;
+        int64_t min, max;           /* INT, SPAN (microseconds); both 0: unbounded. TEXT: length */
+        const char *const *choices; /* CHOICE: NULL-ended */
+        const char *expected;       /* what to say instead of the type's own words; NULL: those */
+} YamlField;
+
+/* Fills `place`; fields that are absent stay as they are. Unknown keys are refused, naming the
+ * nearest known one; wrong types and ranges with what was expected and what was found. On failure
+ * what was filled in so far stays for the caller's own cleanup. */
+int yaml_read_mapping(const YamlDocument *document,
+        const YamlNode *mapping,
+        const YamlField *fields,
+        size_t n_fields,
+        void *place,
+        Error *ret_error);
+
+/* Writes `text` as a double-quoted YAML scalar (YAML 1.2, 5.7): the writer's one quoting. */
+int yaml_append_quoted(Buffer *buffer, const char *text);
