@@ -1,0 +1,71 @@
+/* EC2's instance metadata service, version 2 only.
+ *
+ * A session token is fetched with PUT (TTL 6 hours), kept, and fetched anew when it has half a
+ * minute left or a request is answered 401. The IPv4 address (169.254.169.254) and the IPv6 one
+ * (fd00:ec2::254) are raced at first, the winner kept. AWS_EC2_METADATA_SERVICE_ENDPOINT replaces
+ * both; AWS_EC2_METADATA_DISABLED=true turns it off. Never through a proxy.
+ *
+ * Source: EC2 User Guide, "Use the Instance Metadata Service to access instance metadata".
+ */
+
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "net/http.h"
+
+#define METADATA_VALUE_MAX (64U * 1024U) /* bytes of any answer; user-data is at most 16 KiB */
+
+typedef struct Metadata Metadata;
+
+typedef struct MetadataOptions {
+        HttpClient *http; /* borrowed */
+        const Clock *clock;
+        const Random *random;
+        const char *endpoint; /* NULL: the two addresses, raced */
+        Usec wait; /* how long to wait for the service to appear at all; at a boot 5 minutes */
+} MetadataOptions;
+
+/* Expected outcomes of metadata_get. */
+typedef enum MetadataOutcome {
+        METADATA_OK = 0,
+        METADATA_ABSENT = 1, /* 404: the instance has no such thing */
+} MetadataOutcome;
+
+int metadata_new(const MetadataOptions *options, Metadata **ret, Error *ret_error);
+Metadata *metadata_free(Metadata *metadata);
+DEFINE_CLEANUP(Metadata *, metadata_free);
+
+/* GET /latest/<path> ("meta-data/instance-id", "user-data", "dynamic/instance-identity/document").
+ * METADATA_OK, METADATA_ABSENT, or a negative errno with the sentence:
+ *
+ *         -ETIMEDOUT     no answer until `deadline`; when the PUT of the token hangs while the
+ * address answers, the sentence explains the hop limit (containers) -EHOSTUNREACH  no metadata
+ * service here: not an EC2 instance -EACCES        it is turned off (403), or refuses fresh tokens
+ * (401) -EPROTO        what answers is no metadata service (an HTML page, a proxy), or the value is
+ *                        not what its path promises
+ */
+int metadata_get(
+        Metadata *metadata, const char *path, Usec deadline, Buffer *ret, Error *ret_error);
+
+/* The same as a stripped heap string that has to be plain text of one line. */
+int metadata_get_text(
+        Metadata *metadata, const char *path, Usec deadline, char **ret, Error *ret_error);
+
+/* The identity document (dynamic/instance-identity/document). All heap strings. */
+typedef struct MetadataIdentity {
+        char *instance_id; /* "i-…" */
+        char *region;
+        char *availability_zone;
+        char *account_id; /* 12 digits */
+        char *image_id;
+        char *instance_type;
+        char *architecture; /* "x86_64", "arm64" */
+        char *private_ip;   /* NULL: IPv6 only */
+        Usec launched;      /* pendingTime: wall time */
+} MetadataIdentity;
+
+int metadata_get_identity(
+        Metadata *metadata, Usec deadline, MetadataIdentity *ret, Error *ret_error);
+void metadata_identity_done(MetadataIdentity *identity);
+DEFINE_CLEANUP_IN_PLACE(MetadataIdentity, metadata_identity_done);
