@@ -189,6 +189,10 @@ static int check_required(
         const Option *options, size_t n_options, const bool *seen, Error *ret_error)
 {
         for (size_t i = 0; i < n_options; i++)
+                if (seen[i] && text_equal(options[i].name, "help"))
+                        return 0;
+
+        for (size_t i = 0; i < n_options; i++)
                 if (options[i].required && !seen[i])
                         return error_set(ret_error,
                                 -EINVAL,

@@ -1,0 +1,94 @@
+/* flocker-bootstrap: brings this machine into its Flocker, Docker and Swarm cluster. */
+
+#include "agent/certs.h"
+#include "agent/command.h"
+#include "base/option.h"
+#include "base/secret.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+static const Command commands[] = {
+        {"certs", "make, show, judge and renew the certificates of a cluster", certs_command},
+};
+
+typedef struct Arguments {
+        bool help;
+        bool version;
+} Arguments;
+
+static const Option options[] = {
+        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
+        {"version", 0, OPTION_FLAG, NULL, "show the version", offsetof(Arguments, version)},
+};
+
+static int print_help(void)
+{
+        printf("Usage: flocker-bootstrap [OPTION…] COMMAND …\n"
+               "\n"
+               "Brings this machine into its Flocker, Docker and Swarm cluster.\n"
+               "\n"
+               "Commands (each has a --help of its own):\n");
+        command_print(commands, ELEMENTS(commands));
+        printf("\nOptions:\n");
+        option_print(options, ELEMENTS(options), stdout);
+        return EX_OK;
+}
+
+/* A write that failed (a full disk behind a pipe or a redirection) is a failure of the program. */
+static int end(int status)
+{
+        if ((fflush(stdout) != 0 || ferror(stdout)) && status == EX_OK) {
+                (void)fprintf(stderr, "flocker-bootstrap: cannot write to standard output: %m\n");
+                return EX_IOERR;
+        }
+        return status;
+}
+
+static int run(int argc, char *argv[])
+{
+        Arguments arguments = {};
+        Error error = ERROR_INIT;
+        int operands, r;
+
+        r = option_parse(options,
+                ELEMENTS(options),
+                OPTION_STOP_AT_OPERAND,
+                argc,
+                argv,
+                &arguments,
+                &operands,
+                &error);
+        if (r < 0) {
+                (void)fprintf(stderr, "flocker-bootstrap: %s\n", error.text);
+                return error_exit_status(r);
+        }
+
+        if (arguments.help)
+                return print_help();
+        if (arguments.version) {
+                printf("flocker-bootstrap %s\n", VERSION);
+                return EX_OK;
+        }
+        return command_run(commands,
+                ELEMENTS(commands),
+                "flocker-bootstrap",
+                argc - operands,
+                argv + operands);
+}
+
+int main(int argc, char *argv[])
+{
+        Error error = ERROR_INIT;
+        int r;
+
+        r = secret_protect_process(&error);
+        if (r < 0) {
+                (void)fprintf(stderr, "flocker-bootstrap: %s\n", error.text);
+                return error_exit_status(r);
+        }
+
+        (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of its write */
+        return end(run(argc, argv));
+}
