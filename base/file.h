@@ -55,36 +55,6 @@ int file_write_if_changed(int folder_fd,
 /* unlink and fsync of the folder; nothing there is fine. */
 int file_remove(int folder_fd, const char *path, Error *ret_error);
 
-/* mkdir -p; new folders get `mode`, those that are there keep theirs. */
-int folder_make(int folder_fd, const char *path, mode_t mode, Error *ret_error);
-
-/* Removes a tree; nothing there is fine. Follows no symbolic link and crosses no mount. */
-int folder_remove(int folder_fd, const char *path, Error *ret_error);
-
-/* Whole-folder replacement. A staging folder beside `path` is made (mode 0700) and its descriptor
- * given; the caller fills it; the commit makes all of it durable (syncing files and folders), puts
- * it in path's place in one step (renameat2(2) RENAME_EXCHANGE, or RENAME_NOREPLACE where nothing
- * was), and keeps the old one as `keep_as` (beside it; NULL: it is removed). A kill before the step
- * leaves the old folder whole, one behind it the new one whole; what a kill leaves beside them is
- * taken away by the next replacement of the same path. */
-typedef struct FolderReplacement {
-        int parent_fd;  /* where both lie; -1 once done */
-        int staging_fd; /* to fill; owned here */
-        char name[256]; /* path's last part */
-        char staging_name[256];
-} FolderReplacement;
-
-#define FOLDER_REPLACEMENT_INIT ((FolderReplacement){.parent_fd = -1, .staging_fd = -1})
-
-int folder_replacement_begin(
-        int folder_fd, const char *path, FolderReplacement *ret, Error *ret_error);
-int folder_replacement_commit(
-        FolderReplacement *replacement, const char *keep_as, Error *ret_error);
-
-/* Without a commit: takes the staging folder away again. */
-void folder_replacement_done(FolderReplacement *replacement);
-DEFINE_CLEANUP_IN_PLACE(FolderReplacement, folder_replacement_done);
-
 /* An exclusive lock on `path` (made if missing, 0600) until the descriptor is closed. -EBUSY when
  * another process holds it at `deadline` of the system's clock. flock(2). */
 int file_lock(int folder_fd, const char *path, uint64_t deadline, int *ret_fd, Error *ret_error);

@@ -1,0 +1,300 @@
+#include "base/file.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_STEP        (64U * 1024U)
+#define LOCK_RETRY       (20 * USEC_PER_MSEC)
+#define TEMPORARY_RANDOM 8U /* bytes */
+#define TEMPORARY_SUFFIX '~'
+
+int file_read_fd(int fd, const char *name, size_t max, Buffer *ret, Error *ret_error)
+{
+        size_t total = 0;
+
+        for (;;) {
+                size_t step = max - total < READ_STEP ? max - total + 1 : READ_STEP;
+                char *place;
+                ssize_t n;
+                int r;
+
+                r = buffer_reserve(ret, step, &place);
+                if (r < 0)
+                        return error_set(ret_error, r, "cannot read '%s': %m", name);
+
+                n = read(fd, place, step);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return error_set(ret_error, -errno, "cannot read '%s': %m", name);
+                place[n] = '\0';
+                if (n == 0)
+                        return 0;
+
+                total += (size_t)n;
+                if (total > max)
+                        return error_set(ret_error,
+                                -EFBIG,
+                                "cannot read '%s': it has more than %zu bytes",
+                                name,
+                                max);
+                ret->size += (size_t)n;
+        }
+}
+
+int file_read(int folder_fd, const char *path, size_t max, Buffer *ret, Error *ret_error)
+{
+        _cleanup_(close) int fd = -1;
+        struct stat status;
+
+        /* O_NONBLOCK: opening a FIFO that nobody writes to must not hang. */
+        fd = openat(folder_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return error_set(ret_error, -errno, "cannot open '%s': %m", path);
+
+        if (fstat(fd, &status) < 0)
+                return error_set(ret_error, -errno, "cannot examine '%s': %m", path);
+        if (S_ISDIR(status.st_mode))
+                return error_set(ret_error, -EISDIR, "cannot read '%s': %m", path);
+        if (!S_ISREG(status.st_mode))
+                return error_set(
+                        ret_error, -EINVAL, "cannot read '%s': expected a regular file", path);
+
+        return file_read_fd(fd, path, max, ret, ret_error);
+}
+
+/* The folder that `path` lies in, open, and the last part of it. */
+static int open_parent(
+        int folder_fd, const char *path, int *ret_fd, const char **ret_name, Error *ret_error)
+{
+        const char *slash = strrchr(path, '/');
+        const char *name = slash ? slash + 1 : path;
+        char parent[4096] = ".";
+        int fd;
+
+        if (!name[0] || text_equal(name, ".") || text_equal(name, "..") || strlen(name) > 200)
+                return error_set(ret_error, -EINVAL, "cannot write '%s': it is no file name", path);
+        if (slash && slash - path >= (ptrdiff_t)sizeof(parent))
+                return error_set(ret_error, -ENAMETOOLONG, "cannot write '%s': %m", path);
+        if (slash == path)
+                (void)text_put(parent, sizeof(parent), "/");
+        else if (slash) {
+                memcpy(parent, path, (size_t)(slash - path));
+                parent[slash - path] = '\0';
+        }
+
+        fd = openat(folder_fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return error_set(ret_error, -errno, "cannot open folder '%s': %m", parent);
+
+        *ret_fd = fd;
+        *ret_name = name;
+        return 0;
+}
+
+/* ".<name>.<random>~" */
+static int temporary_name(const char *name, char *ret, size_t size, Error *ret_error)
+{
+        uint8_t bytes[TEMPORARY_RANDOM];
+        char hex[2 * TEMPORARY_RANDOM + 1];
+        int r;
+
+        r = random_bytes(bytes, sizeof(bytes), ret_error);
+        if (r < 0)
+                return r;
+
+        text_hex(bytes, sizeof(bytes), hex);
+        (void)snprintf(ret, size, ".%s.%s%c", name, hex, TEMPORARY_SUFFIX);
+        return 0;
+}
+
+static int write_all(int fd, const void *data, size_t size)
+{
+        const char *bytes = data;
+
+        while (size > 0) {
+                ssize_t n = write(fd, bytes, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                bytes += n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+/* Makes `name` in the folder, whole and on disk; removes it again on failure. */
+static int make_temporary(
+        int parent_fd, const char *name, const void *data, size_t size, mode_t mode)
+{
+        _cleanup_(close) int fd = -1;
+        int r;
+
+        fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+
+        r = write_all(fd, data, size);
+        if (r == 0 && fchmod(fd, mode) < 0)
+                r = -errno;
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlinkat(parent_fd, name, 0);
+        return r;
+}
+
+typedef int (*Placing)(int parent_fd, const char *temporary, const char *name);
+
+static int place_over(int parent_fd, const char *temporary, const char *name)
+{
+        return renameat(parent_fd, temporary, parent_fd, name) < 0 ? -errno : 0;
+}
+
+static int place_new(int parent_fd, const char *temporary, const char *name)
+{
+        return renameat2(parent_fd, temporary, parent_fd, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
+static int write_and_place(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Placing place,
+        Error *ret_error)
+{
+        _cleanup_(close) int parent_fd = -1;
+        char temporary[256];
+        const char *name;
+        int r;
+
+        r = open_parent(folder_fd, path, &parent_fd, &name, ret_error);
+        if (r < 0)
+                return r;
+        r = temporary_name(name, temporary, sizeof(temporary), ret_error);
+        if (r < 0)
+                return r;
+
+        r = make_temporary(parent_fd, temporary, data, size, mode);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot write '%s': %m", path);
+
+        r = place(parent_fd, temporary, name);
+        if (r < 0) {
+                (void)unlinkat(parent_fd, temporary, 0);
+                return error_set(ret_error, r, "cannot put '%s' in place: %m", path);
+        }
+
+        if (fsync(parent_fd) < 0)
+                return error_set(ret_error, -errno, "cannot make '%s' durable: %m", path);
+        return 0;
+}
+
+int file_write_atomic(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error)
+{
+        return write_and_place(folder_fd, path, data, size, mode, place_over, ret_error);
+}
+
+int file_create_exclusive(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error)
+{
+        return write_and_place(folder_fd, path, data, size, mode, place_new, ret_error);
+}
+
+/* True if `path` is a regular file of just these bytes. */
+static bool holds(int folder_fd, const char *path, const void *data, size_t size)
+{
+        _cleanup_(buffer_done) Buffer content = BUFFER_INIT(size + READ_STEP + 1);
+
+        if (file_read(folder_fd, path, size, &content, NULL) < 0 || content.size != size)
+                return false;
+        return size == 0 || memcmp(content.data, data, size) == 0;
+}
+
+int file_write_if_changed(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        bool *ret_changed,
+        Error *ret_error)
+{
+        struct stat status;
+        int r;
+
+        if (fstatat(folder_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISREG(status.st_mode) && (status.st_mode & 07777) == mode &&
+                holds(folder_fd, path, data, size)) {
+                *ret_changed = false;
+                return 0;
+        }
+
+        r = file_write_atomic(folder_fd, path, data, size, mode, ret_error);
+        if (r < 0)
+                return r;
+        *ret_changed = true;
+        return 0;
+}
+
+int file_remove(int folder_fd, const char *path, Error *ret_error)
+{
+        _cleanup_(close) int parent_fd = -1;
+        const char *name;
+        int r;
+
+        if (faccessat(folder_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+                return 0;
+
+        r = open_parent(folder_fd, path, &parent_fd, &name, ret_error);
+        if (r < 0)
+                return r;
+        if (unlinkat(parent_fd, name, 0) < 0 && errno != ENOENT)
+                return error_set(ret_error, -errno, "cannot remove '%s': %m", path);
+        if (fsync(parent_fd) < 0)
+                return error_set(ret_error, -errno, "cannot remove '%s' for good: %m", path);
+        return 0;
+}
+
+int file_lock(int folder_fd, const char *path, uint64_t deadline, int *ret_fd, Error *ret_error)
+{
+        _cleanup_(close) int fd = -1;
+
+        fd = openat(folder_fd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return error_set(ret_error, -errno, "cannot open lock '%s': %m", path);
+
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return error_set(ret_error, -errno, "cannot lock '%s': %m", path);
+                if (clock_passed(&clock_system, deadline))
+                        return error_set(ret_error,
+                                -EBUSY,
+                                "cannot lock '%s': another process holds it",
+                                path);
+                clock_sleep_until(&clock_system,
+                        usec_min(deadline, clock_deadline(&clock_system, LOCK_RETRY)));
+        }
+
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
