@@ -73,51 +73,48 @@ static void join_texts(Error *error, const char *first, const char *second)
         memcpy(error->text, joined, strlen(joined) + 1);
 }
 
-int error_set(Error *ret_error, int code, const char *format, ...)
+void error_record(Error *ret_error, int code, const char *format, ...)
 {
         char text[ERROR_TEXT_MAX];
         va_list arguments;
 
         if (!ret_error)
-                return code;
+                return;
 
         errno = code < 0 ? -code : errno;
         va_start(arguments, format);
         format_text(text, format, arguments);
         va_end(arguments);
         join_texts(ret_error, text, "");
-        return code;
 }
 
-int error_prefix(Error *ret_error, int code, const char *format, ...)
+void error_record_before(Error *ret_error, const char *format, ...)
 {
         char text[ERROR_TEXT_MAX], before[ERROR_TEXT_MAX + 2];
         va_list arguments;
 
         if (!ret_error)
-                return code;
+                return;
 
         va_start(arguments, format);
         format_text(text, format, arguments);
         va_end(arguments);
         (void)snprintf(before, sizeof(before), "%s%s", text, ret_error->text[0] ? ": " : "");
         join_texts(ret_error, before, ret_error->text);
-        return code;
 }
 
-int error_append(Error *ret_error, int code, const char *format, ...)
+void error_record_behind(Error *ret_error, const char *format, ...)
 {
         char text[ERROR_TEXT_MAX];
         va_list arguments;
 
         if (!ret_error)
-                return code;
+                return;
 
         va_start(arguments, format);
         format_text(text, format, arguments);
         va_end(arguments);
         join_texts(ret_error, ret_error->text, text);
-        return code;
 }
 
 int error_exit_status(int code)

@@ -26,15 +26,35 @@ typedef struct Error {
 
 #define ERROR_INIT ((Error){.text = ""})
 
-/* Replaces the text and returns `code` (a negative errno), so that a failure is one statement.
- * Control characters become spaces: a peer's text cannot forge a second log line. */
-int error_set(Error *ret_error, int code, const char *format, ...) _printf_(3, 4);
+/* Each gives `code` (a negative errno) back, so that a failure is one statement. They are macros
+ * over functions for that alone: compilers and analysers see the code come back. Control characters
+ * become spaces: a peer's text cannot forge a second log line.
+ *
+ *         error_set      replaces the text ("%m" is the code's)
+ *         error_prefix   puts "<text>: " in front of what is there
+ *         error_append   puts "<text>" behind what is there (a remedy, mostly) */
+#define error_set(ret_error, code, ...)                      \
+        ({                                                   \
+                int _code = (code);                          \
+                error_record(ret_error, _code, __VA_ARGS__); \
+                _code;                                       \
+        })
+#define error_prefix(ret_error, code, ...)                   \
+        ({                                                   \
+                int _code = (code);                          \
+                error_record_before(ret_error, __VA_ARGS__); \
+                _code;                                       \
+        })
+#define error_append(ret_error, code, ...)                   \
+        ({                                                   \
+                int _code = (code);                          \
+                error_record_behind(ret_error, __VA_ARGS__); \
+                _code;                                       \
+        })
 
-/* Puts "<text>: " in front of what is there, and returns `code`. */
-int error_prefix(Error *ret_error, int code, const char *format, ...) _printf_(3, 4);
-
-/* Appends "<text>" behind what is there (a remedy, mostly), and returns `code`. */
-int error_append(Error *ret_error, int code, const char *format, ...) _printf_(3, 4);
+void error_record(Error *ret_error, int code, const char *format, ...) _printf_(3, 4);
+void error_record_before(Error *ret_error, const char *format, ...) _printf_(2, 3);
+void error_record_behind(Error *ret_error, const char *format, ...) _printf_(2, 3);
 
 /* The sysexits.h code with which a program ends after the negative errno `code`; 0 for 0:
  *

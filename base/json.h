@@ -83,9 +83,9 @@ int json_set_bool(Json *object, const char *key, bool value);
 int json_append(Json *array, Json *take_value);
 
 typedef enum JsonFormat {
-        JSON_COMPACT, /* one line, no blanks */
-        JSON_PRETTY, /* two blanks a level, members in the order they were set, a newline at the end
-                      */
+        JSON_ONE_LINE, /* no blanks */
+        JSON_INDENTED, /* two blanks a level, members in the order they were set, a newline at the
+                          end */
 } JsonFormat;
 
 /* Appends the value's text to `buffer`. -ENOMEM, -ENOBUFS. */

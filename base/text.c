@@ -373,3 +373,56 @@ bool text_is_uuid(const char *text)
         }
         return text[36] == '\0';
 }
+
+#define NEAREST_LENGTH_MAX 64U
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+        size_t least = a < b ? a : b;
+
+        return least < c ? least : c;
+}
+
+/* How many letters have to be put in, taken out or changed (Levenshtein), row by row. */
+static size_t edit_distance(const char *a, const char *b)
+{
+        size_t row[NEAREST_LENGTH_MAX + 1], n = strlen(b);
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = j;
+        for (size_t i = 1; a[i - 1]; i++) {
+                size_t diagonal = row[0];
+
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        size_t above = row[j];
+
+                        row[j] = smallest(
+                                above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+                        diagonal = above;
+                }
+        }
+        return row[n];
+}
+
+const char *text_nearest(const char *text, const char *const *known)
+{
+        size_t length = strlen(text), least = length / 3 + 1;
+        const char *nearest = NULL;
+
+        if (length == 0 || length > NEAREST_LENGTH_MAX)
+                return NULL;
+
+        for (size_t i = 0; known[i]; i++) {
+                size_t distance;
+
+                if (strlen(known[i]) > NEAREST_LENGTH_MAX)
+                        continue;
+                distance = edit_distance(text, known[i]);
+                if (distance <= least && (!nearest || distance < least)) {
+                        least = distance;
+                        nearest = known[i];
+                }
+        }
+        return nearest;
+}

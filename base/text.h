@@ -59,3 +59,7 @@ void text_hex(const void *data, size_t size, char *ret);
 /* A uuid4 of `bytes` (16 random ones), in its 36 characters (RFC 9562, 5.4). `ret` holds 37. */
 void text_uuid4(const uint8_t bytes[16], char ret[37]);
 bool text_is_uuid(const char *text);
+
+/* The one of `known` (NULL-ended) that `text` is most likely a misspelling of; NULL: none is near.
+ */
+const char *text_nearest(const char *text, const char *const *known);
