@@ -61,37 +61,5 @@ int yaml_refuse(const YamlDocument *document,
         const char *format,
         ...) _printf_(4, 5);
 
-/* A mapping read into a struct by a table. */
-typedef enum YamlType {
-        YAML_TYPE_TEXT,   /* char *: heap copy; any scalar */
-        YAML_TYPE_SECRET, /* Secret *; never shown in a sentence */
-        YAML_TYPE_INT,    /* int64_t within [min, max]; plain */
-        YAML_TYPE_BOOL,   /* bool: true or false; plain */
-        YAML_TYPE_SPAN,   /* Usec within [min, max]: "90s", "30d" */
-        YAML_TYPE_CHOICE, /* int: index into choices */
-        YAML_TYPE_TEXTS,  /* char **: NULL-ended heap list of scalars */
-        YAML_TYPE_NODE,   /* const YamlNode *: borrowed, passed through as it is */
-} YamlType;
-
-typedef struct YamlField {
-        const char *key;
-        YamlType type;
-        size_t offset; /* in the struct: offsetof() */
-        bool required;
-        int64_t min, max;           /* INT, SPAN (microseconds); both 0: unbounded. TEXT: length */
-        const char *const *choices; /* CHOICE: NULL-ended */
-        const char *expected;       /* what to say instead of the type's own words; NULL: those */
-} YamlField;
-
-/* Fills `place`; fields that are absent stay as they are. Unknown keys are refused, naming the
- * nearest known one; wrong types and ranges with what was expected and what was found. On failure
- * what was filled in so far stays for the caller's own cleanup. */
-int yaml_read_mapping(const YamlDocument *document,
-        const YamlNode *mapping,
-        const YamlField *fields,
-        size_t n_fields,
-        void *place,
-        Error *ret_error);
-
 /* Writes `text` as a double-quoted YAML scalar (YAML 1.2, 5.7): the writer's one quoting. */
 int yaml_append_quoted(Buffer *buffer, const char *text);
