@@ -1,6 +1,17 @@
-/* `flocker-bootstrap certs`: makes, shows, judges and renews the certificates of a cluster. */
+/* `flocker-bootstrap certs`: makes, shows, judges and renews the certificates of a cluster. Each of
+ * these is a command (agent/command.h). */
 
 #pragma once
 
-/* A command (agent/command.h). */
+#include "base/secret.h"
+
 int certs_command(int argc, char *argv[]);
+
+int certs_create(int argc, char *argv[]);
+int certs_show(int argc, char *argv[]);
+int certs_verify(int argc, char *argv[]);
+int certs_renew(int argc, char *argv[]);
+
+/* The first line of a file, as a passphrase: at least 4 bytes (OpenSSL's own minimum), at most
+ * 1,023. */
+int certs_read_passphrase(const char *path, Secret **ret, Error *ret_error);

@@ -1,8 +1,9 @@
-/* What a program can be asked to do: a table of commands, which is also its help text. */
+/* What a program can be asked to do: a table of commands, which is also its help text; and the
+ * command line of each. */
 
 #pragma once
 
-#include <stddef.h>
+#include "base/option.h"
 
 typedef struct Command {
         const char *name;
@@ -14,10 +15,36 @@ typedef struct Command {
 } Command;
 
 /* Runs the command that argv[0] names; an unknown one, or none, is EX_USAGE with a sentence on
- * stderr that names the nearest. `program` stands in front of sentences ("flocker-bootstrap
- * certs"). */
+ * stderr that names the nearest. `program` stands in front of it ("flocker-bootstrap certs"). */
 int command_run(
         const Command *commands, size_t n_commands, const char *program, int argc, char *argv[]);
 
 /* "  certs     make, show, judge and renew certificates" for each, to stdout. */
 void command_print(const Command *commands, size_t n_commands);
+
+/* How a command is called. */
+typedef struct CommandLine {
+        const char *program;     /* "flocker-bootstrap certs show": in front of every sentence */
+        const char *operands;    /* as usage shows them: "FILE|DIR…"; NULL: none are taken */
+        const char *description; /* what it does, for --help; lines of at most 80 columns */
+        const Option *options;   /* one of them is the flag "help" */
+        size_t n_options;
+        int min_operands, max_operands;
+} CommandLine;
+
+typedef enum CommandParsed {
+        COMMAND_GO_ON,
+        COMMAND_END, /* help was shown, or the line was refused: *ret_status is the exit status */
+} CommandParsed;
+
+/* Fills `place` by the options; `help` lies in it. *ret_operands: the first operand's index. */
+CommandParsed command_parse(const CommandLine *line,
+        int argc,
+        char *argv[],
+        void *place,
+        const bool *help,
+        int *ret_operands,
+        int *ret_status);
+
+/* Says "<program>: <sentence>" on stderr; the exit status for `code`. */
+int command_fail(const CommandLine *line, int code, const Error *error);

@@ -133,9 +133,9 @@ static int write_all(int fd, const void *data, size_t size)
         return 0;
 }
 
-/* Makes `name` in the folder, whole and on disk; removes it again on failure. */
-static int make_temporary(
-        int parent_fd, const char *name, const void *data, size_t size, mode_t mode)
+/* Makes `name` in the folder, whole; removes it again on failure. */
+static int make_file(
+        int parent_fd, const char *name, const void *data, size_t size, mode_t mode, bool durable)
 {
         _cleanup_(close) int fd = -1;
         int r;
@@ -147,11 +147,25 @@ static int make_temporary(
         r = write_all(fd, data, size);
         if (r == 0 && fchmod(fd, mode) < 0)
                 r = -errno;
-        if (r == 0 && fsync(fd) < 0)
+        if (r == 0 && durable && fsync(fd) < 0)
                 r = -errno;
         if (r < 0)
                 (void)unlinkat(parent_fd, name, 0);
         return r;
+}
+
+int file_create(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error)
+{
+        int r = make_file(folder_fd, path, data, size, mode, false);
+
+        if (r < 0)
+                return error_set(ret_error, r, "cannot write '%s': %m", path);
+        return 0;
 }
 
 typedef int (*Placing)(int parent_fd, const char *temporary, const char *name);
@@ -186,7 +200,7 @@ static int write_and_place(int folder_fd,
         if (r < 0)
                 return r;
 
-        r = make_temporary(parent_fd, temporary, data, size, mode);
+        r = make_file(parent_fd, temporary, data, size, mode, true);
         if (r < 0)
                 return error_set(ret_error, r, "cannot write '%s': %m", path);
 

@@ -42,6 +42,15 @@ int file_create_exclusive(int folder_fd,
         mode_t mode,
         Error *ret_error);
 
+/* Makes a new file and no more: nothing is synced. For the staging folder of a FolderReplacement
+ * (base/folder.h), whose commit does that for all of it. */
+int file_create(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error);
+
 /* The same bytes already? Then nothing is written: *ret_changed tells. Mode is set right either
  * way. */
 int file_write_if_changed(int folder_fd,

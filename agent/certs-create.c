@@ -1,0 +1,508 @@
+/* certs create: the complete set of a cluster, as flocker-ca and the Docker steps made it.
+ *
+ *         flocker/{cluster.crt, cluster.key, control-<host>.crt, .key, <user>.crt, .key}
+ *         flocker/nodes/<n>/{<uuid>.crt, .key, plugin.crt, .key}     n from 1: control is node 0,
+ * and uses none docker/{ca.pem, ca-key.pem} docker/{control, client}/{ca.pem, cert.pem, key.pem}
+ */
+
+#include "agent/certs.h"
+#include "agent/command.h"
+#include "base/file.h"
+#include "base/folder.h"
+#include "base/text.h"
+#include "certs/docker.h"
+#include "certs/flocker.h"
+#include "certs/given.h"
+#include "certs/pool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define AGENTS_MAX   1000
+#define KEY_DEADLINE (10 * USEC_PER_MINUTE) /* for one key: far beyond the slowest machine */
+
+enum { COMPONENTS_ALL, COMPONENTS_FLOCKER, COMPONENTS_DOCKER };
+static const char *const component_names[] = {"flocker,docker", "flocker", "docker", NULL};
+
+typedef struct Arguments {
+        const char *cluster, *control, *out, *user, *keys, *passphrase_file;
+        int64_t agents, threads;
+        int docker_key, components;
+        bool help;
+} Arguments;
+
+static const Option options[] = {
+        {"cluster",
+                0,
+                OPTION_TEXT,
+                "NAME",
+                "the cluster's name",
+                offsetof(Arguments, cluster),
+                .required = true},
+        {"control",
+                0,
+                OPTION_TEXT,
+                "ADDRESS",
+                "the control node's IP address or DNS name",
+                offsetof(Arguments, control),
+                .required = true},
+        {"agents",
+                0,
+                OPTION_INT,
+                "N",
+                "how many agent nodes, 0 to 1000",
+                offsetof(Arguments, agents),
+                .max = AGENTS_MAX,
+                .required = true},
+        {"out",
+                0,
+                OPTION_TEXT,
+                "DIR",
+                "the folder to make",
+                offsetof(Arguments, out),
+                .required = true},
+        {"user", 0, OPTION_TEXT, "NAME", "the Flocker API user (user1)", offsetof(Arguments, user)},
+        {"components",
+                0,
+                OPTION_CHOICE,
+                "LIST",
+                "flocker,docker (both), flocker, or docker",
+                offsetof(Arguments, components),
+                .choices = component_names},
+        {"docker-key",
+                0,
+                OPTION_CHOICE,
+                "KIND",
+                "ecdsa-p256 (that) or rsa-4096",
+                offsetof(Arguments, docker_key),
+                .choices = key_kind_names},
+        {"ca-passphrase-file",
+                0,
+                OPTION_TEXT,
+                "FILE",
+                "encrypt the authorities' keys with its first line",
+                offsetof(Arguments, passphrase_file)},
+        {"keys",
+                0,
+                OPTION_TEXT,
+                "DIR",
+                "use the PEM keys in DIR, each once, and make none",
+                offsetof(Arguments, keys)},
+        {"threads",
+                0,
+                OPTION_INT,
+                "N",
+                "make keys on N threads (one a core)",
+                offsetof(Arguments, threads),
+                .max = KEY_POOL_THREADS_MAX},
+        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
+};
+
+static const CommandLine line = {
+        .program = "flocker-bootstrap certs create",
+        .description =
+                "Makes the certificates and keys of a cluster in a folder that is not there yet:\n"
+                "the Flocker and Docker authorities, the control service, each agent, the API\n"
+                "user, the Docker client. It is there whole or not at all.",
+        .options = options,
+        .n_options = ELEMENTS(options),
+};
+
+typedef struct Creation {
+        const Arguments *arguments;
+        Secret *passphrase; /* NULL: none */
+        KeyPool *pool;
+        FolderReplacement folder;
+        Usec started, wall;
+        size_t keys_wanted, keys_done;
+        bool terminal;
+        Error *ret_error;
+} Creation;
+
+static void creation_done(Creation *creation)
+{
+        if (creation->terminal && creation->keys_done > 0)
+                (void)fprintf(stderr, "\r\x1B[K");
+        creation->pool = key_pool_free(creation->pool);
+        folder_replacement_done(&creation->folder);
+        creation->passphrase = secret_free(creation->passphrase);
+}
+DEFINE_CLEANUP_IN_PLACE(Creation, creation_done);
+
+static void report_key(Creation *creation, const char *path)
+{
+        char span[CLOCK_SPAN_MAX];
+
+        (void)clock_format_span(clock_now(&clock_system) - creation->started, span);
+        if (creation->terminal)
+                (void)fprintf(stderr,
+                        "\r\x1B[Kkey %zu of %zu after %s: %s",
+                        creation->keys_done,
+                        creation->keys_wanted,
+                        span,
+                        path);
+        else
+                (void)fprintf(stderr, "made %s (%s)\n", path, span);
+}
+
+static int take_key(Creation *creation, KeyKind kind, Key **ret)
+{
+        return key_pool_take(creation->pool,
+                kind,
+                clock_deadline(&clock_system, KEY_DEADLINE),
+                ret,
+                creation->ret_error);
+}
+
+static int write_certificate(Creation *creation, const char *path, const Certificate *certificate)
+{
+        _cleanup_(buffer_done) Buffer pem = BUFFER_INIT(CERTIFICATE_PEM_MAX);
+        int r;
+
+        r = certificate_format(certificate, &pem, creation->ret_error);
+        if (r < 0)
+                return r;
+        return file_create(creation->folder.staging_fd,
+                path,
+                buffer_text(&pem),
+                pem.size,
+                0600,
+                creation->ret_error);
+}
+
+/* <folder>/<name><certificate suffix> and <folder>/<key name>. */
+static int write_pair(Creation *creation,
+        const char *certificate_path,
+        const char *key_path,
+        const Secret *passphrase,
+        const Pair *pair)
+{
+        _cleanup_(secret_free) Secret *key = NULL;
+        int r;
+
+        r = write_certificate(creation, certificate_path, pair->certificate);
+        if (r == 0)
+                r = key_format(pair->key, passphrase, &key, creation->ret_error);
+        if (r == 0)
+                r = file_create(creation->folder.staging_fd,
+                        key_path,
+                        secret_data(key),
+                        secret_size(key),
+                        0600,
+                        creation->ret_error);
+        if (r < 0)
+                return r;
+
+        creation->keys_done++;
+        report_key(creation, certificate_path);
+        return 0;
+}
+
+/* As flocker-ca names them: <path>.crt, <path>.key. */
+static int write_flocker_pair(
+        Creation *creation, const char *path, const Secret *passphrase, const Pair *pair)
+{
+        _cleanup_(free) char *certificate = text_format("%s.crt", path);
+        _cleanup_(free) char *key = text_format("%s.key", path);
+
+        if (!certificate || !key)
+                return error_set(creation->ret_error, -ENOMEM, "cannot write '%s': %m", path);
+        return write_pair(creation, certificate, key, passphrase, pair);
+}
+
+static int make_folder(Creation *creation, const char *path)
+{
+        return folder_make(creation->folder.staging_fd, path, 0700, creation->ret_error);
+}
+
+static int create_control(Creation *creation, const Pair *authority)
+{
+        const char *address = creation->arguments->control;
+        _cleanup_(free) char *path = text_format("flocker/control-%s", address);
+        _cleanup_(pair_done) Pair pair = {};
+        Key *key;
+        int r;
+
+        r = path ? take_key(creation, KEY_RSA_4096, &key) : -ENOMEM;
+        if (r == 0)
+                r = flocker_make_control(
+                        authority, address, key, creation->wall, &pair, creation->ret_error);
+        return r < 0 ? r : write_flocker_pair(creation, path, NULL, &pair);
+}
+
+static int create_user(
+        Creation *creation, const Pair *authority, const char *name, const char *path)
+{
+        _cleanup_(pair_done) Pair pair = {};
+        Key *key;
+        int r;
+
+        r = take_key(creation, KEY_RSA_4096, &key);
+        if (r == 0)
+                r = flocker_make_user(
+                        authority, name, key, creation->wall, &pair, creation->ret_error);
+        return r < 0 ? r : write_flocker_pair(creation, path, NULL, &pair);
+}
+
+static int create_node(Creation *creation, const Pair *authority, int64_t number)
+{
+        char folder[64], path[128], uuid[FLOCKER_UUID_SIZE];
+        _cleanup_(pair_done) Pair pair = {};
+        Key *key;
+        int r;
+
+        (void)snprintf(folder, sizeof(folder), "flocker/nodes/%" PRId64, number);
+        r = make_folder(creation, folder);
+        if (r == 0)
+                r = take_key(creation, KEY_RSA_4096, &key);
+        if (r == 0)
+                r = flocker_make_node(
+                        authority, key, creation->wall, uuid, &pair, creation->ret_error);
+        if (r < 0)
+                return r;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, uuid);
+        r = write_flocker_pair(creation, path, NULL, &pair);
+        if (r < 0)
+                return r;
+        (void)snprintf(path, sizeof(path), "%s/plugin", folder);
+        return create_user(creation, authority, "plugin", path);
+}
+
+static int create_flocker(Creation *creation)
+{
+        const Arguments *arguments = creation->arguments;
+        _cleanup_(free) char *user = text_format("flocker/%s", arguments->user);
+        _cleanup_(pair_done) Pair authority = {};
+        Key *key;
+        int r;
+
+        r = user ? make_folder(creation, "flocker/nodes") : -ENOMEM;
+        if (r == 0)
+                r = take_key(creation, KEY_RSA_4096, &key);
+        if (r == 0)
+                r = flocker_make_authority(
+                        arguments->cluster, key, creation->wall, &authority, creation->ret_error);
+        if (r == 0)
+                r = write_flocker_pair(
+                        creation, "flocker/cluster", creation->passphrase, &authority);
+        if (r == 0)
+                r = create_control(creation, &authority);
+        if (r == 0)
+                r = create_user(creation, &authority, arguments->user, user);
+        for (int64_t n = 1; n <= arguments->agents && r == 0; n++)
+                r = create_node(creation, &authority, n);
+        return r;
+}
+
+static int write_docker_pair(
+        Creation *creation, const char *folder, const Pair *authority, const Pair *pair)
+{
+        char certificate[64], key[64], ca[64];
+        int r;
+
+        (void)snprintf(certificate, sizeof(certificate), "%s/cert.pem", folder);
+        (void)snprintf(key, sizeof(key), "%s/key.pem", folder);
+        (void)snprintf(ca, sizeof(ca), "%s/ca.pem", folder);
+        r = make_folder(creation, folder);
+        if (r == 0)
+                r = write_certificate(creation, ca, authority->certificate);
+        return r < 0 ? r : write_pair(creation, certificate, key, NULL, pair);
+}
+
+static int create_docker_leaves(Creation *creation, const Pair *authority, KeyKind kind)
+{
+        const char *const names[] = {creation->arguments->control, NULL};
+        _cleanup_(pair_done) Pair control = {}, client = {};
+        Key *key;
+        int r;
+
+        r = take_key(creation, kind, &key);
+        if (r == 0)
+                r = docker_make_node(
+                        authority, names, key, creation->wall, &control, creation->ret_error);
+        if (r == 0)
+                r = write_docker_pair(creation, "docker/control", authority, &control);
+        if (r == 0)
+                r = take_key(creation, kind, &key);
+        if (r == 0)
+                r = docker_make_client(
+                        authority, key, creation->wall, &client, creation->ret_error);
+        return r < 0 ? r : write_docker_pair(creation, "docker/client", authority, &client);
+}
+
+static int create_docker(Creation *creation)
+{
+        KeyKind kind = (KeyKind)creation->arguments->docker_key;
+        _cleanup_(pair_done) Pair authority = {};
+        Key *key;
+        int r;
+
+        r = make_folder(creation, "docker");
+        if (r == 0)
+                r = take_key(creation, kind, &key);
+        if (r == 0)
+                r = docker_make_authority(creation->arguments->cluster,
+                        key,
+                        creation->wall,
+                        &authority,
+                        creation->ret_error);
+        if (r == 0)
+                r = write_pair(creation,
+                        "docker/ca.pem",
+                        "docker/ca-key.pem",
+                        creation->passphrase,
+                        &authority);
+        return r < 0 ? r : create_docker_leaves(creation, &authority, kind);
+}
+
+/* How many keys of each kind the set takes: 3 of Flocker's and 2 for each agent, 3 of Docker's. */
+static void count_keys(const Arguments *arguments, size_t ret[_KEY_KINDS])
+{
+        if (arguments->components != COMPONENTS_DOCKER)
+                ret[KEY_RSA_4096] += 3 + 2 * (size_t)arguments->agents;
+        if (arguments->components != COMPONENTS_FLOCKER)
+                ret[arguments->docker_key] += 3;
+}
+
+static int start_keys(Creation *creation)
+{
+        const Arguments *arguments = creation->arguments;
+        size_t wanted[_KEY_KINDS] = {};
+        int r;
+
+        count_keys(arguments, wanted);
+        r = key_pool_new((unsigned)arguments->threads, &creation->pool, creation->ret_error);
+        if (r == 0 && arguments->keys)
+                r = given_keys_load(arguments->keys, wanted, creation->pool, creation->ret_error);
+        for (size_t kind = 0; kind < _KEY_KINDS && r == 0; kind++) {
+                creation->keys_wanted += wanted[kind];
+                r = key_pool_request(
+                        creation->pool, (KeyKind)kind, wanted[kind], creation->ret_error);
+        }
+        return r;
+}
+
+static int refuse_entry(int folder_fd, const char *name, void *userdata, Error *ret_error)
+{
+        (void)folder_fd;
+        (void)userdata;
+        (void)name;
+        (void)ret_error;
+        return -EEXIST;
+}
+
+/* A folder with something in it is not ours to replace; an empty one, or none, is. */
+static int check_out(const char *path, Error *ret_error)
+{
+        int r = folder_list(AT_FDCWD, path, 1, refuse_entry, NULL, ret_error);
+
+        if (r == -ENOENT)
+                return 0;
+        if (r == -EEXIST || r == -EFBIG)
+                return error_set(ret_error,
+                        -EEXIST,
+                        "cannot make '%s': it is there and not empty; name another folder, or move "
+                        "it away",
+                        path);
+        return r;
+}
+
+static int create(const Arguments *arguments, Error *ret_error)
+{
+        _cleanup_(creation_done) Creation creation = {
+                .arguments = arguments,
+                .folder = FOLDER_REPLACEMENT_INIT,
+                .started = clock_now(&clock_system),
+                .wall = clock_wall(&clock_system),
+                .terminal = isatty(STDERR_FILENO) == 1,
+                .ret_error = ret_error,
+        };
+        int r;
+
+        r = check_out(arguments->out, ret_error);
+        if (r == 0 && arguments->passphrase_file)
+                r = certs_read_passphrase(
+                        arguments->passphrase_file, &creation.passphrase, ret_error);
+        if (r == 0)
+                r = folder_replacement_begin(AT_FDCWD, arguments->out, &creation.folder, ret_error);
+        if (r == 0)
+                r = start_keys(&creation);
+        if (r == 0 && arguments->components != COMPONENTS_FLOCKER)
+                r = create_docker(&creation);
+        if (r == 0 && arguments->components != COMPONENTS_DOCKER)
+                r = create_flocker(&creation);
+        if (r < 0)
+                return r;
+        return folder_replacement_commit(&creation.folder, NULL, ret_error);
+}
+
+static void print_result(const Arguments *arguments)
+{
+        const char *out = arguments->out;
+
+        printf("made %s for cluster '%s', its control node %s and %" PRId64 " agent%s\n",
+                out,
+                arguments->cluster,
+                arguments->control,
+                arguments->agents,
+                arguments->agents == 1 ? "" : "s");
+        if (arguments->components != COMPONENTS_DOCKER)
+                printf("  to /etc/flocker of control:   %1$s/flocker/cluster.crt, and "
+                       "control-%2$s.* "
+                       "as control-service.*\n"
+                       "  to /etc/flocker of agent n:   %1$s/flocker/cluster.crt, and of nodes/n "
+                       "plugin.*, and <uuid>.* as node.*\n"
+                       "  to /etc/flocker of clients:   %1$s/flocker/cluster.crt and %3$s.*\n",
+                        out,
+                        arguments->control,
+                        arguments->user);
+        if (arguments->components != COMPONENTS_FLOCKER)
+                printf("  to /root/.docker of control:  %1$s/docker/control/*\n"
+                       "  to ~/.docker of clients:      %1$s/docker/client/*\n",
+                        out);
+        printf("  keep here, and safe:          the authorities' keys\n"
+               "judge it with: flocker-bootstrap certs verify %s\n",
+                out);
+}
+
+/* A name that becomes a file's: no slash, no leading dot. */
+static int check_names(const Arguments *arguments, Error *ret_error)
+{
+        if (strchr(arguments->control, '/') || arguments->control[0] == '.')
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot use '--control=%s': expected an IP address or a DNS name",
+                        arguments->control);
+        if (strchr(arguments->user, '/') || arguments->user[0] == '.' ||
+                text_equal(arguments->user, "cluster") || strlen(arguments->user) > 50)
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot use '--user=%s': expected a name of 1 to 50 characters without a "
+                        "slash, and not 'cluster'",
+                        arguments->user);
+        return 0;
+}
+
+int certs_create(int argc, char *argv[])
+{
+        Arguments arguments = {.user = "user1", .docker_key = KEY_ECDSA_P256};
+        Error error = ERROR_INIT;
+        int operand, status, r;
+
+        if (command_parse(&line, argc, argv, &arguments, &arguments.help, &operand, &status) ==
+                COMMAND_END)
+                return status;
+
+        r = check_names(&arguments, &error);
+        if (r == 0)
+                r = create(&arguments, &error);
+        if (r < 0)
+                return command_fail(&line, r, &error);
+        print_result(&arguments);
+        return EX_OK;
+}

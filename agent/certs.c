@@ -1,0 +1,57 @@
+#include "agent/certs.h"
+
+#include "agent/command.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define PASSPHRASE_MIN 4U
+#define PASSPHRASE_MAX 1023U
+
+static const Command commands[] = {
+        {"create", "make the complete set of a cluster", certs_create},
+        {"show", "print what stands in certificates", certs_show},
+        {"verify", "judge a set as Flocker, Docker and OpenSSL would", certs_verify},
+        {"renew", "renew what expires soon, and nothing else", certs_renew},
+};
+
+int certs_command(int argc, char *argv[])
+{
+        if (argc == 2 && (text_equal(argv[1], "--help") || text_equal(argv[1], "-h"))) {
+                printf("Usage: flocker-bootstrap certs COMMAND …\n\nCommands (each has a --help of "
+                       "its own):\n");
+                command_print(commands, ELEMENTS(commands));
+                return EX_OK;
+        }
+        return command_run(
+                commands, ELEMENTS(commands), "flocker-bootstrap certs", argc - 1, argv + 1);
+}
+
+int certs_read_passphrase(const char *path, Secret **ret, Error *ret_error)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(2 * PASSPHRASE_MAX + 2);
+        size_t length;
+        int r;
+
+        r = file_read(AT_FDCWD, path, PASSPHRASE_MAX + 1, &text, ret_error);
+        if (r < 0)
+                return r;
+
+        length = strcspn(buffer_text(&text), "\r\n");
+        if (length < PASSPHRASE_MIN || length > PASSPHRASE_MAX)
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use the passphrase in '%s': expected a first line of %u to %u "
+                        "bytes",
+                        path,
+                        PASSPHRASE_MIN,
+                        PASSPHRASE_MAX);
+        r = secret_new(buffer_text(&text), length, ret);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot keep the passphrase of '%s': %m", path);
+        return 0;
+}

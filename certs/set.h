@@ -1,0 +1,57 @@
+/* A folder of certificates and keys: read, and judged as Flocker, Docker and OpenSSL would judge
+ * it.
+ *
+ * Any layout will do: the set that `certs create` makes, /etc/flocker, a .docker folder. What a
+ * file is is read off its content, and which key belongs to it off its name: `x.crt` and `x.key`,
+ * `cert.pem` and `key.pem`, `ca.pem` and `ca-key.pem`.
+ */
+
+#pragma once
+
+#include "certs/pair.h"
+
+#include <sys/types.h>
+
+#define SET_CERTIFICATES_MAX 2048U
+#define SET_DEPTH_MAX        8U
+
+typedef struct SetMember {
+        char *path;     /* of the certificate, below the set's folder */
+        char *key_path; /* NULL: no key file */
+        mode_t key_mode;
+        Pair pair; /* its key NULL: no key file, or one that cannot be read (key_error says why) */
+        CertificateInfo info;
+        const Profile *profile; /* NULL: none of ours */
+        Error key_error;        /* "": none */
+} SetMember;
+
+typedef struct CertificateSet {
+        SetMember *members; /* sorted by path */
+        size_t count;
+} CertificateSet;
+
+void certificate_set_done(CertificateSet *set);
+DEFINE_CLEANUP_IN_PLACE(CertificateSet, certificate_set_done);
+
+/* `path` is a folder, or a file of one certificate. A file ending .crt or .pem that holds a private
+ * key alone is no member. -ENOENT: nothing there; -EBADMSG: a file that is damaged; -EFBIG: over
+ * the bounds; all with the sentence. `passphrase` (NULL: none) is for encrypted keys of
+ * authorities. */
+int certificate_set_load(
+        const char *path, const Secret *passphrase, CertificateSet *ret, Error *ret_error);
+
+/* The same of a text, as a set of one without a key. */
+int certificate_set_load_pem(
+        const char *name, const char *pem, size_t size, CertificateSet *ret, Error *ret_error);
+
+/* What kind of certificate this is, by subject, OU and usages; NULL: none of ours. */
+const Profile *certificate_set_recognize(const CertificateInfo *info);
+
+/* The authority in the set that issued `member`; NULL: it is not there. Its own for an authority.
+ */
+const SetMember *certificate_set_issuer(const CertificateSet *set, const SetMember *member);
+
+/* Calls `fault` for each thing that is wrong at `wall`, one sentence each, that names the file,
+ * what is wrong and the remedy. Returns how many. */
+typedef void (*SetFault)(const SetMember *member, const char *sentence, void *userdata);
+size_t certificate_set_judge(const CertificateSet *set, Usec wall, SetFault fault, void *userdata);
