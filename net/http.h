@@ -8,17 +8,15 @@
 
 #pragma once
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/secret.h"
+#include "net/response.h"
 
 #include <stdbool.h>
 
-#define HTTP_URL_MAX     8192U
-#define HTTP_HEADERS_MAX 64U           /* of an answer; what is behind them is dropped */
-#define HTTP_HEADER_MAX  (16U * 1024U) /* bytes of one line of an answer */
-#define HTTP_BODY_MAX    (4U * 1024U * 1024U)
+#define HTTP_URL_MAX  8192U
+#define HTTP_BODY_MAX (4U * 1024U * 1024U)
 
 typedef struct HttpClient HttpClient;
 
@@ -82,29 +80,6 @@ typedef struct HttpRequest {
         const char *unix_socket;    /* a path; NULL: TCP */
         bool no_proxy;              /* metadata, unix sockets */
 } HttpRequest;
-
-typedef struct HttpResponseHeader {
-        char *name; /* lower case */
-        char *value;
-} HttpResponseHeader;
-
-typedef struct HttpResponse {
-        unsigned status; /* 100 to 599 */
-        Buffer body;
-        HttpResponseHeader *headers;
-        size_t n_headers;
-        Usec date;     /* the Date header, wall time; 0: none or malformed */
-        Usec received; /* the wall time here when the head had arrived */
-        char peer[64]; /* the address that answered, for sentences; "": a unix socket */
-} HttpResponse;
-
-#define HTTP_RESPONSE_INIT ((HttpResponse){})
-
-void http_response_done(HttpResponse *response);
-DEFINE_CLEANUP_IN_PLACE(HttpResponse, http_response_done);
-
-/* The value of the first header of that name (lower case), NULL: none. */
-const char *http_response_header(const HttpResponse *response, const char *name);
 
 /* One request, one answer. What was in *ret is done first. Failures, each with the sentence
  * "cannot <method> '<url without query>': <cause>":
