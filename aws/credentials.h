@@ -50,3 +50,7 @@ int aws_credentials_get(AwsCredentialsProvider *provider,
 /* Throws away what is kept: the next get asks the source again (ExpiredToken, InvalidAccessKeyId).
  */
 void aws_credentials_refresh(AwsCredentialsProvider *provider);
+
+/* What the metadata service says of a role. -EACCES: its Code is not Success; -EBADMSG. */
+int aws_credentials_parse_role(
+        const char *role, const char *text, size_t size, AwsCredentials *ret, Error *ret_error);

@@ -67,5 +67,8 @@ typedef struct MetadataIdentity {
 
 int metadata_get_identity(
         Metadata *metadata, Usec deadline, MetadataIdentity *ret, Error *ret_error);
+/* The same of a text. -EBADMSG. */
+int metadata_identity_parse(const char *text, size_t size, MetadataIdentity *ret, Error *ret_error);
+
 void metadata_identity_done(MetadataIdentity *identity);
 DEFINE_CLEANUP_IN_PLACE(MetadataIdentity, metadata_identity_done);

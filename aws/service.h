@@ -6,6 +6,7 @@
 #pragma once
 
 #include "aws/session.h"
+#include "base/json.h"
 #include "base/xml.h"
 
 typedef struct AwsService {

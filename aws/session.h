@@ -6,7 +6,7 @@
 #pragma once
 
 #include "aws/credentials.h"
-#include "base/json.h"
+#include "aws/fault.h"
 #include "base/retry.h"
 #include "net/http.h"
 
@@ -32,31 +32,6 @@ const char *aws_session_region(const AwsSession *session);
 /* What the service's clock is ahead of ours, as last seen in a Date header; microseconds, 0 before
  * the first. */
 int64_t aws_session_skew(const AwsSession *session);
-
-/* Why a service refused; what it says is kept short. */
-typedef struct AwsFault {
-        unsigned status; /* of HTTP; 0: no answer came */
-        char code[128];  /* "NoSuchKey", "AccessDenied"; "": the answer named none */
-        char message[512];
-        char request_id[128];
-        char region[64];    /* the bucket's, where the answer names it */
-        char endpoint[256]; /* likewise */
-} AwsFault;
-
-typedef enum AwsFaultKind {
-        AWS_FAULT_FINAL,
-        AWS_FAULT_TRANSIENT,
-        AWS_FAULT_THROTTLED,
-        AWS_FAULT_SKEWED,
-        AWS_FAULT_EXPIRED_TOKEN, /* credentials: fetch them anew, once */
-} AwsFaultKind;
-
-/* By status and code, as the SDKs' standard mode; pure. */
-AwsFaultKind aws_fault_kind(const AwsFault *fault);
-
-/* Reads an error answer: S3's XML, Query's XML, JSON's {"__type", "message"} and x-amzn-errortype.
- */
-void aws_fault_read(const HttpResponse *response, AwsFault *ret);
 
 typedef struct AwsRequest {
         const char *service; /* SigV4's: "s3", "secretsmanager" */
