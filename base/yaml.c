@@ -50,7 +50,7 @@ static void free_node(YamlNode *node)
         free(node);
 }
 
-YamlDocument *yaml_free(YamlDocument *document)
+YamlDocument *yaml_document_free(YamlDocument *document)
 {
         if (!document)
                 return NULL;
@@ -453,7 +453,7 @@ static int read_stream(Reading *reading)
 int yaml_parse(
         const char *name, const char *text, size_t size, YamlDocument **ret, Error *ret_error)
 {
-        _cleanup_(yaml_free) YamlDocument *document = calloc(1, sizeof(*document));
+        _cleanup_(yaml_document_free) YamlDocument *document = calloc(1, sizeof(*document));
         Reading reading = {.document = document, .ret_error = ret_error};
         int r;
 

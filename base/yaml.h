@@ -46,8 +46,8 @@ struct YamlNode {
  * the document's, cleansed with it. */
 int yaml_parse(
         const char *name, const char *text, size_t size, YamlDocument **ret, Error *ret_error);
-YamlDocument *yaml_free(YamlDocument *document);
-DEFINE_CLEANUP(YamlDocument *, yaml_free);
+YamlDocument *yaml_document_free(YamlDocument *document);
+DEFINE_CLEANUP(YamlDocument *, yaml_document_free);
 
 const YamlNode *yaml_root(const YamlDocument *document);
 const char *yaml_name(const YamlDocument *document); /* for sentences */

@@ -409,7 +409,6 @@ static void transfer_done(Transfer *transfer)
         curl_slist_free_all(transfer->headers);
         http_response_done(&transfer->response);
 }
-DEFINE_CLEANUP_IN_PLACE(Transfer, transfer_done);
 
 static const struct {
         CURLcode result;
