@@ -2,6 +2,7 @@
 
 #include "agent/certs.h"
 #include "agent/command.h"
+#include "base/digest.h"
 #include "base/option.h"
 #include "base/secret.h"
 
@@ -89,6 +90,7 @@ int main(int argc, char *argv[])
                 return error_exit_status(r);
         }
 
+        digest_init();
         (void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of its write */
         return end(run(argc, argv));
 }

@@ -3,8 +3,14 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+
+void digest_init(void)
+{
+        (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
 
 int digest_sha256(const void *data, size_t size, Digest *ret)
 {

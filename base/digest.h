@@ -11,6 +11,10 @@ typedef struct Digest {
         uint8_t bytes[DIGEST_SHA256_SIZE];
 } Digest;
 
+/* For main, before anything else of OpenSSL: the host's configuration (openssl.cnf, $OPENSSL_CONF)
+ * is never loaded, as it may name modules that a static program cannot load. */
+void digest_init(void);
+
 /* Cannot fail but by lack of memory: -ENOMEM. */
 int digest_sha256(const void *data, size_t size, Digest *ret);
 int digest_hmac_sha256(

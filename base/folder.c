@@ -247,7 +247,7 @@ int folder_replacement_begin(
                 return error_set(ret_error, -EINVAL, "cannot replace '%s': it is no name", path);
         (void)text_put(replacement.name, sizeof(replacement.name), name);
 
-        parent[name - parent] = '\0';
+        parent[name - parent > 1 ? name - parent - 1 : name - parent] = '\0';
         replacement.parent_fd =
                 openat(folder_fd, parent[0] ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (replacement.parent_fd < 0)

@@ -203,6 +203,13 @@ static int load_folder(const Loading *loading, int folder_fd, const char *name, 
         return folder_list(folder_fd, name, ENTRIES_MAX, load_entry, &below, ret_error);
 }
 
+static bool is_certificates_name(const char *name)
+{
+        if (text_equal(name, "key.pem") || text_ends(name, "-key.pem"))
+                return false;
+        return text_ends(name, ".crt") || text_ends(name, ".pem");
+}
+
 static int load_entry(int folder_fd, const char *name, void *userdata, Error *ret_error)
 {
         const Loading *loading = userdata;
@@ -212,7 +219,7 @@ static int load_entry(int folder_fd, const char *name, void *userdata, Error *re
                 return error_set(ret_error, -errno, "cannot examine '%s': %m", name);
         if (S_ISDIR(status.st_mode))
                 return load_folder(loading, folder_fd, name, ret_error);
-        if (text_ends(name, ".crt") || text_ends(name, ".pem"))
+        if (is_certificates_name(name))
                 return load_file(loading, folder_fd, name, ret_error);
         return 0;
 }

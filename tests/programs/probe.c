@@ -11,6 +11,7 @@
 #include "aws/environment.h"
 #include "aws/service.h"
 #include "aws/signal.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -584,6 +585,7 @@ int main(int argc, char *argv[])
         Probe probe = {.result = json_new_object()};
         int r;
 
+        digest_init();
         if (argc < 2 || (seconds && text_to_uint64(seconds, 0, 1000, &number) < 0))
                 return 64;
         probe.deadline = clock_deadline(&clock_system, number * USEC_PER_SEC);
