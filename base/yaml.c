@@ -175,7 +175,6 @@ static int add_anchor(Reading *reading,
         YamlDocument *document = reading->document;
         Anchor *anchors;
 
-        *ret_index = SIZE_MAX;
         if (!name)
                 return 0;
         if (document->n_anchors >= ANCHORS_MAX)
@@ -243,7 +242,7 @@ static bool is_null(const char *text)
 static int read_scalar(Reading *reading, const yaml_event_t *event, YamlNode **ret)
 {
         const char *text = (const char *)event->data.scalar.value;
-        size_t length = event->data.scalar.length, anchor;
+        size_t length = event->data.scalar.length, anchor = SIZE_MAX;
         bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
         bool null = plain && !event->data.scalar.tag && is_null(text);
         YamlNode *node;
@@ -336,7 +335,7 @@ static int read_children(Reading *reading, YamlKind kind, Children *children)
         for (;;) {
                 _cleanup_(yaml_event_delete) yaml_event_t event = {};
                 _cleanup_(yaml_event_delete) yaml_event_t value_event = {};
-                YamlNode *key = NULL, *value;
+                YamlNode *key = NULL, *value = NULL;
                 int r;
 
                 r = next_event(reading, &event);
@@ -369,7 +368,7 @@ static int read_collection(Reading *reading, const yaml_event_t *event, YamlNode
                                                        : event->data.sequence_start.anchor;
         _cleanup_(children_done) Children children = {};
         YamlNode *node;
-        size_t anchor;
+        size_t anchor = SIZE_MAX;
         int r;
 
         if (reading->depth >= YAML_DEPTH_MAX)

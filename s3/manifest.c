@@ -118,8 +118,8 @@ static int parse_digest(const char *text, Digest *ret)
 
 static int parse_object(const char *where, const Json *item, ManifestObject *ret, Error *ret_error)
 {
-        const char *name, *digest;
-        int64_t size;
+        const char *name = NULL, *digest = NULL;
+        int64_t size = 0;
         int r;
 
         r = json_get_text(item, where, "name", &name, ret_error);
@@ -163,7 +163,7 @@ static int parse_text(const char *where,
 
 static int parse_head(const char *where, const Json *document, Manifest *ret, Error *ret_error)
 {
-        const char *written;
+        const char *written = NULL;
         int64_t version;
         int r;
 
@@ -195,7 +195,7 @@ int manifest_parse(
 {
         _cleanup_(json_free) Json *document = NULL;
         Manifest manifest = {};
-        const Json *objects;
+        const Json *objects = NULL;
         int r;
 
         r = json_parse(where, text, size, &document, ret_error);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "host/journal.h"
 #include "s3/store.h"
 
 #include <errno.h>
@@ -477,6 +478,21 @@ static int probe_query(Probe *probe, char **arguments)
         return put_result(probe, "value", found ? found : "");
 }
 
+/* journal ROOT UNIT LINES */
+static int probe_journal(Probe *probe, char **arguments)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(200000);
+        uint64_t lines = 0;
+        int r;
+
+        r = text_to_uint64(arguments[2], 0, 100000, &lines);
+        if (r == 0)
+                r = journal_read_unit(
+                        arguments[0], arguments[1], lines, probe->deadline, &text, &probe->error);
+        (void)put_result(probe, "text", buffer_text(&text));
+        return r;
+}
+
 static Usec cpu_time(void)
 {
         struct rusage usage;
@@ -490,7 +506,7 @@ static Usec cpu_time(void)
 static int probe_bench(Probe *probe, char **arguments)
 {
         _cleanup_(s3_bucket_free) S3Bucket *bucket = NULL;
-        uint64_t count = 0;
+        uint64_t count = 1;
         Usec cpu = 0, began = 0;
         struct rusage usage;
         int r;
@@ -515,7 +531,7 @@ static int probe_bench(Probe *probe, char **arguments)
                         &probe->fault,
                         &probe->error);
         }
-        if (r != 0)
+        if (r != 0 || count == 0)
                 return r;
         (void)getrusage(RUSAGE_SELF, &usage);
         r = json_set_int64(probe->result, "cpu_usec", (int64_t)((cpu_time() - cpu) / count));
@@ -547,6 +563,7 @@ static const struct {
         {"call", 3, probe_call},
         {"pages", 1, probe_pages},
         {"query", 2, probe_query},
+        {"journal", 3, probe_journal},
         {"bench", 3, probe_bench},
 };
 
