@@ -36,19 +36,12 @@ int signal_check_handle(const Secret *handle, Error *ret_error)
 /* A copy of at most `max` bytes, cut between characters, in which whatever is no UTF-8 is '?'. */
 static char *clean(const char *text, size_t max)
 {
-        char *copy = text_copy_part(text ? text : "", max);
-        size_t length;
+        char *copy = text_copy(text ? text : "");
 
         if (!copy)
                 return NULL;
-        if (text_is_utf8(text ? text : "", strlen(text ? text : ""))) {
-                length = text_cut(text ? text : "", strlen(text ? text : ""), max);
-                copy[length] = '\0';
-                return copy;
-        }
-        for (char *c = copy; *c; c++)
-                if ((unsigned char)*c >= 0x80)
-                        *c = '?';
+        text_mend_utf8(copy);
+        copy[text_cut(copy, strlen(copy), max)] = '\0';
         return copy;
 }
 

@@ -60,6 +60,7 @@ static void format_text(char *text, const char *format, va_list arguments)
                 text[0] = '\0';
         else if ((size_t)length >= ERROR_TEXT_MAX)
                 text_shorten(text, ERROR_TEXT_MAX - 1);
+        text_mend_utf8(text);
         text_flatten(text);
 }
 

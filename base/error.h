@@ -28,7 +28,7 @@ typedef struct Error {
 
 /* Each gives `code` (a negative errno) back, so that a failure is one statement. They are macros
  * over functions for that alone: compilers and analysers see the code come back. Control characters
- * become spaces: a peer's text cannot forge a second log line.
+ * become spaces and what is no UTF-8 '?': a peer's text cannot forge a second log line.
  *
  *         error_set      replaces the text ("%m" is the code's)
  *         error_prefix   puts "<text>: " in front of what is there

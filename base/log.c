@@ -152,6 +152,7 @@ void log_write(
         va_end(arguments);
         if (length >= (int)sizeof(text))
                 text_shorten(text, sizeof(text) - 1);
+        text_mend_utf8(text);
         text_flatten(text);
 
         if (log->journal)

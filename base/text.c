@@ -233,6 +233,19 @@ void text_shorten(char *text, size_t max)
                 text[kept] = '\0';
 }
 
+void text_mend_utf8(char *text)
+{
+        size_t length = strlen(text);
+
+        for (size_t i = 0; i < length;) {
+                size_t n = utf8_character((const unsigned char *)text + i, length - i);
+
+                if (n == 0)
+                        text[i] = '?';
+                i += n > 0 ? n : 1;
+        }
+}
+
 void text_flatten(char *text)
 {
         size_t length = strlen(text);

@@ -42,6 +42,10 @@ size_t text_cut(const char *text, size_t length, size_t max);
 /* Shortens in place to at most `max` bytes, at a character's boundary, the last being "…". */
 void text_shorten(char *text, size_t max);
 
+/* Bytes that are no UTF-8 (a peer's, or half a character that a precision cut off) become '?', in
+ * place. */
+void text_mend_utf8(char *text);
+
 /* Control characters (C0, DEL) become spaces, in place, trailing ones are dropped. */
 void text_flatten(char *text);
 

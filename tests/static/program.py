@@ -102,7 +102,7 @@ def test_standard_output_that_is_full_is_an_error():
 
 def build(folder):
     tree = pathlib.Path(folder) / "tree"
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=SOURCE, capture_output=True, check=True).stdout.decode().split("\0")
+    files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=SOURCE, capture_output=True, check=True).stdout.decode().split("\0")
     for name in filter(None, files):
         if (SOURCE / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,15 @@ static void a_peer_cannot_forge_a_line(void **state)
         assert_string_equal(error.text, "it said 'a error: b [31m '");
 }
 
+static void half_a_character_is_mended(void **state)
+{
+        Error error = ERROR_INIT;
+
+        (void)state;
+        (void)error_set(&error, -EPROTO, "it said '%.1s' and '%s'", "ü", "a\xFF");
+        assert_string_equal(error.text, "it said '?' and 'a?'");
+}
+
 static void a_long_sentence_is_cut_between_characters(void **state)
 {
         char text[3000] = "";
@@ -71,6 +80,7 @@ static void every_errno_has_an_exit_status(void **state)
 TESTS_MAIN(cmocka_unit_test(a_failure_is_one_statement),
         cmocka_unit_test(what_is_known_above_goes_in_front),
         cmocka_unit_test(a_peer_cannot_forge_a_line),
+        cmocka_unit_test(half_a_character_is_mended),
         cmocka_unit_test(a_long_sentence_is_cut_between_characters),
         cmocka_unit_test(no_sentence_is_wanted),
         cmocka_unit_test(every_errno_has_an_exit_status))
