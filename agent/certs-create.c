@@ -17,12 +17,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #define AGENTS_MAX   1000
+#define CREW_MAX     16U
 #define KEY_DEADLINE (10 * USEC_PER_MINUTE) /* for one key: far beyond the slowest machine */
 
 enum { COMPONENTS_ALL, COMPONENTS_FLOCKER, COMPONENTS_DOCKER };
@@ -118,14 +121,15 @@ typedef struct Creation {
         KeyPool *pool;
         FolderReplacement folder;
         Usec started, wall;
-        size_t keys_wanted, keys_done;
+        size_t keys_wanted;
+        atomic_size_t *keys_done;
         bool terminal;
         Error *ret_error;
 } Creation;
 
 static void creation_done(Creation *creation)
 {
-        if (creation->terminal && creation->keys_done > 0)
+        if (creation->terminal && atomic_load(creation->keys_done) > 0)
                 (void)fprintf(stderr, "\r\x1B[K");
         creation->pool = key_pool_free(creation->pool);
         folder_replacement_done(&creation->folder);
@@ -135,13 +139,14 @@ DEFINE_CLEANUP_IN_PLACE(Creation, creation_done);
 
 static void report_key(Creation *creation, const char *path)
 {
+        size_t done = atomic_fetch_add(creation->keys_done, 1) + 1;
         char span[CLOCK_SPAN_MAX];
 
         (void)clock_format_span(clock_now(&clock_system) - creation->started, span);
         if (creation->terminal)
                 (void)fprintf(stderr,
                         "\r\x1B[Kkey %zu of %zu after %s: %s",
-                        creation->keys_done,
+                        done,
                         creation->keys_wanted,
                         span,
                         path);
@@ -197,7 +202,6 @@ static int write_pair(Creation *creation,
         if (r < 0)
                 return r;
 
-        creation->keys_done++;
         report_key(creation, certificate_path);
         return 0;
 }
@@ -248,55 +252,120 @@ static int create_user(
         return r < 0 ? r : write_flocker_pair(creation, path, NULL, &pair);
 }
 
-static int create_node(Creation *creation, const Pair *authority, int64_t number)
+static int create_node(Creation *creation, const Pair *authority, const char *folder)
 {
-        char folder[64], path[128], uuid[FLOCKER_UUID_SIZE];
+        char path[128], uuid[FLOCKER_UUID_SIZE];
         _cleanup_(pair_done) Pair pair = {};
         Key *key;
         int r;
 
-        (void)snprintf(folder, sizeof(folder), "flocker/nodes/%" PRId64, number);
-        r = make_folder(creation, folder);
-        if (r == 0)
-                r = take_key(creation, KEY_RSA_4096, &key);
+        r = take_key(creation, KEY_RSA_4096, &key);
         if (r == 0)
                 r = flocker_make_node(
                         authority, key, creation->wall, uuid, &pair, creation->ret_error);
         if (r < 0)
                 return r;
-
         (void)snprintf(path, sizeof(path), "%s/%s", folder, uuid);
-        r = write_flocker_pair(creation, path, NULL, &pair);
+        return write_flocker_pair(creation, path, NULL, &pair);
+}
+
+/* Everything that the cluster's authority certifies: control, the user, and for each agent its node
+ * and its plugin. */
+static size_t count_members(const Arguments *arguments)
+{
+        return 2 + 2 * (size_t)arguments->agents;
+}
+
+static int create_member(Creation *creation, const Pair *authority, size_t index)
+{
+        const char *name = creation->arguments->user;
+        char folder[64], path[128];
+        int r;
+
+        if (index == 0)
+                return create_control(creation, authority);
+        if (index == 1) {
+                (void)snprintf(path, sizeof(path), "flocker/%s", name);
+                return create_user(creation, authority, name, path);
+        }
+
+        (void)snprintf(folder, sizeof(folder), "flocker/nodes/%zu", index / 2);
+        r = make_folder(creation, folder);
         if (r < 0)
                 return r;
+        if (index % 2 == 0)
+                return create_node(creation, authority, folder);
         (void)snprintf(path, sizeof(path), "%s/plugin", folder);
         return create_user(creation, authority, "plugin", path);
 }
 
+/* A signature with an RSA key of 4096 bits is milliseconds of a core: members are made side by
+ * side. */
+typedef struct Crew {
+        const Creation *creation;
+        const Pair *authority;
+        atomic_size_t next;
+        atomic_int failure; /* of the first that failed; 0: none */
+        Error error;
+} Crew;
+
+static void *work(void *userdata)
+{
+        Crew *crew = userdata;
+        Creation mine = *crew->creation;
+        Error error = ERROR_INIT;
+
+        mine.ret_error = &error;
+        while (atomic_load(&crew->failure) == 0) {
+                size_t index = atomic_fetch_add(&crew->next, 1);
+                int none = 0, r;
+
+                if (index >= count_members(mine.arguments))
+                        break;
+                r = create_member(&mine, crew->authority, index);
+                if (r < 0 && atomic_compare_exchange_strong(&crew->failure, &none, r))
+                        crew->error = error;
+        }
+        return NULL;
+}
+
+static int create_members(Creation *creation, const Pair *authority)
+{
+        Crew crew = {.creation = creation, .authority = authority};
+        pthread_t threads[CREW_MAX - 1];
+        size_t started = 0, wanted = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+
+        while (started + 1 < wanted && started < ELEMENTS(threads) &&
+                pthread_create(&threads[started], NULL, work, &crew) == 0)
+                started++;
+        (void)work(&crew);
+        for (size_t i = 0; i < started; i++)
+                (void)pthread_join(threads[i], NULL);
+
+        if (crew.failure < 0)
+                return error_set(creation->ret_error, crew.failure, "%s", crew.error.text);
+        return 0;
+}
+
 static int create_flocker(Creation *creation)
 {
-        const Arguments *arguments = creation->arguments;
-        _cleanup_(free) char *user = text_format("flocker/%s", arguments->user);
         _cleanup_(pair_done) Pair authority = {};
         Key *key;
         int r;
 
-        r = user ? make_folder(creation, "flocker/nodes") : -ENOMEM;
+        r = make_folder(creation, "flocker/nodes");
         if (r == 0)
                 r = take_key(creation, KEY_RSA_4096, &key);
         if (r == 0)
-                r = flocker_make_authority(
-                        arguments->cluster, key, creation->wall, &authority, creation->ret_error);
+                r = flocker_make_authority(creation->arguments->cluster,
+                        key,
+                        creation->wall,
+                        &authority,
+                        creation->ret_error);
         if (r == 0)
                 r = write_flocker_pair(
                         creation, "flocker/cluster", creation->passphrase, &authority);
-        if (r == 0)
-                r = create_control(creation, &authority);
-        if (r == 0)
-                r = create_user(creation, &authority, arguments->user, user);
-        for (int64_t n = 1; n <= arguments->agents && r == 0; n++)
-                r = create_node(creation, &authority, n);
-        return r;
+        return r < 0 ? r : create_members(creation, &authority);
 }
 
 static int write_docker_pair(
@@ -414,11 +483,13 @@ static int check_out(const char *path, Error *ret_error)
 
 static int create(const Arguments *arguments, Error *ret_error)
 {
+        atomic_size_t keys_done = 0;
         _cleanup_(creation_done) Creation creation = {
                 .arguments = arguments,
                 .folder = FOLDER_REPLACEMENT_INIT,
                 .started = clock_now(&clock_system),
                 .wall = clock_wall(&clock_system),
+                .keys_done = &keys_done,
                 .terminal = isatty(STDERR_FILENO) == 1,
                 .ret_error = ret_error,
         };

@@ -17,7 +17,8 @@ struct KeyPool {
         pthread_cond_t ready;        /* a key is there, or making one failed */
         size_t wanted[_KEY_KINDS];   /* to be begun */
         size_t underway[_KEY_KINDS]; /* being made */
-        size_t owed[_KEY_KINDS];     /* requested and not yet taken */
+        size_t owed[_KEY_KINDS];     /* requested, and nobody has come for them yet */
+        size_t waiting[_KEY_KINDS];  /* who have come, and wait */
         Ready made[_KEY_KINDS];
         pthread_t threads[KEY_POOL_THREADS_MAX];
         unsigned n_threads, max_threads;
@@ -183,9 +184,23 @@ static size_t count_work(const KeyPool *pool)
         return count;
 }
 
+/* With the mutex held: what is owed beyond what is there or on its way is begun. */
+static int begin_missing(KeyPool *pool, KeyKind kind, Error *ret_error)
+{
+        size_t promised = pool->made[kind].count + pool->underway[kind] + pool->wanted[kind];
+        size_t needed = pool->owed[kind] + pool->waiting[kind];
+        int r;
+
+        if (needed <= promised)
+                return 0;
+        pool->wanted[kind] += needed - promised;
+        r = start_threads(pool, count_work(pool), ret_error);
+        pthread_cond_broadcast(&pool->work);
+        return r;
+}
+
 int key_pool_request(KeyPool *pool, KeyKind kind, size_t count, Error *ret_error)
 {
-        size_t promised, missing;
         int r;
 
         if (is_quick(kind))
@@ -193,11 +208,7 @@ int key_pool_request(KeyPool *pool, KeyKind kind, size_t count, Error *ret_error
 
         pthread_mutex_lock(&pool->mutex);
         pool->owed[kind] += count;
-        promised = pool->made[kind].count + pool->underway[kind] + pool->wanted[kind];
-        missing = pool->owed[kind] > promised ? pool->owed[kind] - promised : 0;
-        pool->wanted[kind] += missing;
-        r = start_threads(pool, count_work(pool), ret_error);
-        pthread_cond_broadcast(&pool->work);
+        r = begin_missing(pool, kind, ret_error);
         pthread_mutex_unlock(&pool->mutex);
         return r;
 }
@@ -242,20 +253,25 @@ static Key *take_given(KeyPool *pool, KeyKind kind)
 static int take_made(KeyPool *pool, KeyKind kind, Usec deadline, Key **ret, Error *ret_error)
 {
         Ready *made = &pool->made[kind];
-        int r = 0;
+        int r;
 
         pthread_mutex_lock(&pool->mutex);
-        while (made->count == 0 && pool->failure == 0 && !clock_passed(&clock_system, deadline))
-                wait_ready(pool, deadline);
-
-        if (made->count > 0) {
-                *ret = ready_pop(made);
+        if (pool->owed[kind] > 0)
                 pool->owed[kind]--;
-        } else if (pool->failure < 0) {
+        pool->waiting[kind]++;
+        r = begin_missing(pool, kind, ret_error);
+        while (r == 0 && made->count == 0 && pool->failure == 0 &&
+                !clock_passed(&clock_system, deadline))
+                wait_ready(pool, deadline);
+        pool->waiting[kind]--;
+
+        if (r == 0 && made->count > 0)
+                *ret = ready_pop(made);
+        else if (r == 0 && pool->failure < 0) {
                 r = pool->failure;
                 if (ret_error)
                         *ret_error = pool->error;
-        } else
+        } else if (r == 0)
                 r = error_set(ret_error,
                         -ETIMEDOUT,
                         "cannot make an %s key: it was not done in time",
@@ -266,17 +282,9 @@ static int take_made(KeyPool *pool, KeyKind kind, Usec deadline, Key **ret, Erro
 
 int key_pool_take(KeyPool *pool, KeyKind kind, Usec deadline, Key **ret, Error *ret_error)
 {
-        int r;
-
         if (is_quick(kind)) {
                 *ret = take_given(pool, kind);
                 return *ret ? 0 : key_make(kind, &pool->ending, ret, ret_error);
-        }
-
-        if (pool->owed[kind] == 0) {
-                r = key_pool_request(pool, kind, 1, ret_error);
-                if (r < 0)
-                        return r;
         }
         return take_made(pool, kind, deadline, ret, ret_error);
 }

@@ -470,7 +470,7 @@ static int fail_late(const Transfer *transfer, Error *ret_error)
         bool attempt = transfer->limit < transfer->request->deadline;
         curl_off_t connected = 0;
 
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connected);
+        (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
         return error_set(ret_error,
                 -ETIMEDOUT,
                 "%s before the %s",
