@@ -201,8 +201,9 @@ int s3_perform(S3Bucket *bucket,
                 r = perform_there(bucket, request, ret, &fault, &error);
         } while (r == AWS_REFUSED && follow(bucket, request->deadline, &fault));
 
+        if (r == AWS_OK)
+                fault = (AwsFault){.status = ret->status}; /* nothing of a redirect before it */
         if (r == AWS_REFUSED || (r == AWS_OK && ret->status == 304)) {
-                fault.status = ret->status;
                 if (ret_fault)
                         *ret_fault = fault;
                 return explain(bucket, request, &fault, ret_error);
