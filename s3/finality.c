@@ -23,18 +23,19 @@ static bool is_absence(const AwsFault *fault)
         return fault->status == 404 && !text_equal(fault->code, "NoSuchBucket");
 }
 
-Usec s3_final_after(S3Operation operation, const AwsFault *fault, bool list_allowed)
+Usec s3_final_after(S3Operation operation, const AwsFault *fault, bool listable)
 {
         AwsFaultKind kind = aws_fault_kind(fault);
 
         if (is_wrong_secret(fault))
                 return SECRET_PATIENCE;
         if (is_denial(fault))
-                return operation == S3_READ && !list_allowed ? USEC_INFINITY : RIGHTS_PATIENCE;
+                return operation == S3_READ && !listable ? USEC_INFINITY : RIGHTS_PATIENCE;
         if (operation == S3_READ && is_absence(fault))
                 return USEC_INFINITY;
-        if (kind == AWS_FAULT_TRANSIENT || kind == AWS_FAULT_THROTTLED ||
-                kind == AWS_FAULT_EXPIRED_TOKEN)
+        if (kind == AWS_FAULT_EXPIRED_TOKEN)
+                return RIGHTS_PATIENCE;
+        if (kind == AWS_FAULT_TRANSIENT || kind == AWS_FAULT_THROTTLED)
                 return USEC_INFINITY;
         return 0;
 }

@@ -17,10 +17,16 @@ typedef enum S3Operation {
 /* How long after the first refusal of this kind it becomes final: 0 at once, USEC_INFINITY never
  * (the deadline ends the waiting).
  *
- *         InvalidAccessKeyId, SignatureDoesNotMatch    15 s  (one skew correction has been made by
- * then) AccessDenied on a write or a listing         60 s AccessDenied on a read 60 s if listing is
- * allowed: the denial is real; else never: it may be "not there yet" NoSuchKey on a read never:
- * another machine's work throttling, 5xx                              never anything else
- * (NoSuchBucket, …)              0
+ *         InvalidAccessKeyId, SignatureDoesNotMatch    15 s; one skew correction has been made then
+ *         AccessDenied on a write or a listing         60 s
+ *         AccessDenied on a read                       60 s if `listable`: the denial is real;
+ *                                                      else never: it may be "not there yet"
+ *         ExpiredToken                                 60 s, and each try renews the credentials
+ *         NoSuchKey on a read                          never: another machine's work
+ *         throttling, 5xx                              never
+ *         anything else (NoSuchBucket, …)              0
+ *
+ * `listable`: the machine may list the bucket without a condition on the prefix, so that S3 would
+ * have said 404 of what is not there; or the key is in a listing.
  */
-Usec s3_final_after(S3Operation operation, const AwsFault *fault, bool list_allowed);
+Usec s3_final_after(S3Operation operation, const AwsFault *fault, bool listable);

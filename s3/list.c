@@ -206,3 +206,19 @@ int s3_list(S3Bucket *bucket,
         }
         return error_set(ret_error, -EPROTO, "cannot list '%s': its pages do not end", prefix);
 }
+
+bool s3_may_list(S3Bucket *bucket, Usec deadline)
+{
+        _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
+
+        return s3_perform(bucket,
+                       &(S3Request){
+                               .method = "GET",
+                               .verb = "list",
+                               .query = "list-type=2&max-keys=1",
+                               .deadline = deadline,
+                       },
+                       &response,
+                       NULL,
+                       NULL) == S3_OK;
+}

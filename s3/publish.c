@@ -148,6 +148,11 @@ static int write_manifest(S3Store *store,
                 };
 
                 r = store_write(store, &write, deadline, ret_error);
+                if (r == S3_NOT_FOUND && etag[0]) { /* it was there, and has gone: begin anew */
+                        etag[0] = '\0';
+                        r = S3_OK;
+                        continue;
+                }
                 if (r != S3_EXISTS)
                         return r;
                 r = store_read_manifest(

@@ -10,9 +10,11 @@
 #define PURGE_MAX 20000U /* versions of objects in one store */
 
 typedef struct Listing {
-        const S3Store *store;
         S3Visit visit;
         void *userdata;
+        const char *prefix; /* below the store */
+        StoreTask *task;
+        const S3Store *store;
 } Listing;
 
 /* The key below the store's prefix; NULL: it is not below it ("a/bc" for the prefix "a/b"). */
@@ -31,7 +33,22 @@ static int visit_name(const S3Listed *listed, void *userdata, Error *ret_error)
         S3Listed below = *listed;
 
         below.key = name_of(listing->store, listed->key);
-        return below.key ? listing->visit(&below, listing->userdata, ret_error) : 0;
+        if (!below.key)
+                return 0;
+        listing->task->begun = true; /* the caller has seen names: it is not told them again */
+        return listing->visit(&below, listing->userdata, ret_error);
+}
+
+static int run_list(
+        S3Store *store, StoreTask *task, Usec deadline, AwsFault *ret_fault, Error *ret_error)
+{
+        Listing *listing = task->userdata;
+        _cleanup_(free) char *key = store_key(store, listing->prefix);
+
+        if (!key)
+                return store_out_of_memory(ret_error);
+        return s3_list(
+                store->bucket, key, false, deadline, visit_name, listing, ret_fault, ret_error);
 }
 
 int s3_store_list(S3Store *store,
@@ -41,16 +58,15 @@ int s3_store_list(S3Store *store,
         void *userdata,
         Error *ret_error)
 {
-        _cleanup_(free) char *key = store_key(store, prefix);
-        Listing listing = {store, visit, userdata};
+        Listing listing = {.visit = visit, .userdata = userdata, .prefix = prefix, .store = store};
+        StoreTask task = {.operation = S3_LIST, .run = run_list, .userdata = &listing};
 
-        if (!key)
-                return store_out_of_memory(ret_error);
-        return s3_list(store->bucket, key, false, deadline, visit_name, &listing, NULL, ret_error);
+        listing.task = &task;
+        return store_persist(store, &task, deadline, ret_error);
 }
 
 typedef struct Doomed {
-        char *key, *version; /* version NULL: none is named */
+        char *key, *version; /* version NULL: none is known */
 } Doomed;
 
 typedef struct Purge {
@@ -72,7 +88,6 @@ DEFINE_CLEANUP_IN_PLACE(Purge, purge_done);
 static int note_private(const S3Listed *listed, void *userdata, Error *ret_error)
 {
         Purge *purge = userdata;
-        bool versioned = listed->version && !text_equal(listed->version, "null");
         Doomed *doomed, one = {};
 
         if (!s3_store_is_private(listed->key))
@@ -88,36 +103,54 @@ static int note_private(const S3Listed *listed, void *userdata, Error *ret_error
         purge->doomed = doomed;
 
         one.key = text_copy(listed->key);
-        one.version = versioned ? text_copy(listed->version) : NULL;
+        one.version = listed->version ? text_copy(listed->version) : NULL;
         doomed[purge->count++] = one;
-        return one.key && (one.version || !versioned) ? 0 : store_out_of_memory(ret_error);
+        return one.key && (one.version || !listed->version) ? 0 : store_out_of_memory(ret_error);
 }
 
-/* By versions where that is allowed, else by keys. */
+/* By versions where that is allowed, else by keys. The first is asked once: a role without the
+ * right to list versions is no fault to be patient with. */
 static int list_private(S3Store *store, Usec deadline, Purge *purge, Error *ret_error)
 {
         _cleanup_(free) char *prefix = store_key(store, "");
-        Listing listing = {store, note_private, purge};
+        StoreTask none = {};
+        Listing listing = {.visit = note_private, .userdata = purge, .task = &none, .store = store};
         int r;
 
         if (!prefix)
                 return store_out_of_memory(ret_error);
         r = s3_list(store->bucket, prefix, true, deadline, visit_name, &listing, NULL, ret_error);
-        if (r == S3_OK || r < 0)
+        if (r == S3_OK || (r < 0 && !store_is_passing(r)))
                 return r;
-        return s3_list(
-                store->bucket, prefix, false, deadline, visit_name, &listing, NULL, ret_error);
+        purge_done(purge);
+        *purge = (Purge){};
+        return s3_store_list(store, "", deadline, note_private, purge, ret_error);
 }
 
-static int delete_one(S3Store *store, const Doomed *doomed, Usec deadline, Error *ret_error)
+/* The version "null" is what is older than the bucket's versioning, or all there is without it. */
+static bool is_null_version(const Doomed *doomed)
 {
+        return text_equal(doomed->version, "null");
+}
+
+/* By its key first, which takes no right to versions; where that leaves the version "null" behind,
+ * by that. */
+static int run_delete(
+        S3Store *store, StoreTask *task, Usec deadline, AwsFault *ret_fault, Error *ret_error)
+{
+        const Doomed *doomed = task->userdata;
+        const char *version = is_null_version(doomed) ? NULL : doomed->version;
         _cleanup_(free) char *key = store_key(store, doomed->key);
         bool kept = false;
         int r;
 
         if (!key)
                 return store_out_of_memory(ret_error);
-        r = s3_delete(store->bucket, key, doomed->version, deadline, &kept, NULL, ret_error);
+        r = s3_delete(store->bucket, key, version, deadline, &kept, ret_fault, ret_error);
+        if (r == S3_OK && kept && is_null_version(doomed)) {
+                kept = false;
+                r = s3_delete(store->bucket, key, "null", deadline, NULL, ret_fault, ret_error);
+        }
         if (r == S3_OK && kept)
                 r = error_set(ret_error,
                         S3_REFUSED,
@@ -126,6 +159,13 @@ static int delete_one(S3Store *store, const Doomed *doomed, Usec deadline, Error
                         s3_bucket_name(store->bucket),
                         key);
         return r;
+}
+
+static int delete_one(S3Store *store, Doomed *doomed, Usec deadline, Error *ret_error)
+{
+        StoreTask task = {.operation = S3_WRITE, .run = run_delete, .userdata = doomed};
+
+        return store_persist(store, &task, deadline, ret_error);
 }
 
 int s3_store_purge(S3Store *store, Usec deadline, size_t *ret_deleted, Error *ret_error)

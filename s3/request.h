@@ -23,3 +23,6 @@ int s3_perform(S3Bucket *bucket,
         HttpResponse *ret,
         AwsFault *ret_fault,
         Error *ret_error);
+
+/* May this machine list the bucket, whatever the prefix? False also when that cannot be learnt. */
+bool s3_may_list(S3Bucket *bucket, Usec deadline);

@@ -109,15 +109,23 @@ Retry store_begin_polling(const S3Store *store, Usec deadline)
                 deadline);
 }
 
-/* True while another try may help. */
+static bool says_nothing_of_rights(const AwsFault *fault)
+{
+        AwsFaultKind kind = aws_fault_kind(fault);
+
+        return kind == AWS_FAULT_TRANSIENT || kind == AWS_FAULT_THROTTLED;
+}
+
 bool store_is_worth_waiting(StorePatience *patience,
         const Clock *clock,
         S3Operation operation,
         const AwsFault *fault,
-        bool list_allowed)
+        bool listable)
 {
-        Usec after = s3_final_after(operation, fault, list_allowed);
+        Usec after = s3_final_after(operation, fault, listable);
 
+        if (says_nothing_of_rights(fault))
+                return true;
         if (patience->status != fault->status || !text_equal(patience->code, fault->code)) {
                 patience->status = fault->status;
                 (void)text_put(patience->code, sizeof(patience->code), fault->code);
@@ -126,37 +134,65 @@ bool store_is_worth_waiting(StorePatience *patience,
         return after == USEC_INFINITY || clock_now(clock) - patience->since < after;
 }
 
-/* Tries until the refusal is final, or the deadline comes. */
-int store_write(S3Store *store, const StoreWrite *write, Usec deadline, Error *ret_error)
+bool store_is_passing(int r)
 {
-        _cleanup_(free) char *key = store_key(store, write->name);
+        return r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EHOSTUNREACH;
+}
+
+bool store_wait_again(Retry *retry, const AwsFault *fault)
+{
+        bool throttled = aws_fault_kind(fault) == AWS_FAULT_THROTTLED;
+
+        return retry_wait(retry, throttled ? RETRY_THROTTLED : RETRY_NOT_YET, 0) == RETRY_AGAIN;
+}
+
+int store_persist(S3Store *store, StoreTask *task, Usec deadline, Error *ret_error)
+{
         Retry retry = store_begin_polling(store, deadline);
-        S3Put put = write->put;
         StorePatience patience = {};
+
+        for (;;) {
+                AwsFault fault = {};
+                bool again;
+                int r;
+
+                r = task->run(store, task, deadline, &fault, ret_error);
+                if (r > 0)
+                        again = store_is_worth_waiting(
+                                &patience, store_clock(store), task->operation, &fault, true);
+                else
+                        again = store_is_passing(r);
+                if (!again || task->begun || !store_wait_again(&retry, &fault))
+                        return r;
+        }
+}
+
+static int run_write(
+        S3Store *store, StoreTask *task, Usec deadline, AwsFault *ret_fault, Error *ret_error)
+{
+        const StoreWrite *write = task->userdata;
+        _cleanup_(free) char *key = store_key(store, write->name);
+        S3Put put = write->put;
 
         if (!key)
                 return store_out_of_memory(ret_error);
         put.content_type = write->content_type;
-        for (;;) {
-                AwsFault fault = {};
-                int r;
+        return s3_put(store->bucket,
+                key,
+                write->data,
+                write->size,
+                &put,
+                deadline,
+                NULL,
+                ret_fault,
+                ret_error);
+}
 
-                r = s3_put(store->bucket,
-                        key,
-                        write->data,
-                        write->size,
-                        &put,
-                        deadline,
-                        NULL,
-                        &fault,
-                        ret_error);
-                if (r <= 0 || r == S3_EXISTS)
-                        return r;
-                if (!store_is_worth_waiting(&patience, store_clock(store), S3_WRITE, &fault, true))
-                        return r;
-                if (retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
-                        return r;
-        }
+int store_write(S3Store *store, StoreWrite *write, Usec deadline, Error *ret_error)
+{
+        StoreTask task = {.operation = S3_WRITE, .run = run_write, .userdata = write};
+
+        return store_persist(store, &task, deadline, ret_error);
 }
 
 /* The manifest that is there, with its ETag; S3_NOT_FOUND (or a denial): none. */

@@ -94,9 +94,10 @@ int s3_store_fetch(S3Store *store,
         AwsFault *ret_fault,
         Error *ret_error);
 
-/* Polls until the set is there, as s3/finality.h says. At the deadline -ETIMEDOUT with what was
- * waited for and, where listing is denied, both causes. `waiting` (NULL: nobody) is called before
- * each wait, for progress. */
+/* Polls until the set is there, as s3/finality.h says; faults of the connection are waited out. At
+ * the deadline -ETIMEDOUT with what was waited for and S3's last answer, and where that was a
+ * denial that may be an absence, both causes. `waiting` (NULL: nobody) is called before each wait,
+ * for progress. */
 typedef void (*S3StoreWaiting)(const char *what, Usec waited, void *userdata);
 int s3_store_wait(S3Store *store,
         const char *manifest,
@@ -106,8 +107,19 @@ int s3_store_wait(S3Store *store,
         S3StoreSet *ret,
         Error *ret_error);
 
+/* The same for one plain object without a manifest (swarm/worker.json): its content, at most
+ * MANIFEST_OBJECT_MAX bytes. */
+int s3_store_wait_object(S3Store *store,
+        const char *name,
+        Usec deadline,
+        S3StoreWaiting waiting,
+        void *userdata,
+        Secret **ret,
+        Error *ret_error);
+
 /* One plain object without a manifest: status, members, the worker's token. An S3Outcome or a
- * negative errno. */
+ * negative errno. A write is tried until its refusal is final, and over faults of the connection to
+ * the deadline; a read is one try. */
 int s3_store_put(S3Store *store,
         const char *name,
         const char *content_type,
@@ -123,7 +135,8 @@ int s3_store_get(S3Store *store,
         AwsFault *ret_fault,
         Error *ret_error);
 
-/* The names below `prefix`. */
+/* The names below `prefix`. Refusals and faults are waited out like a write's, until the first name
+ * has been visited. */
 int s3_store_list(S3Store *store,
         const char *prefix,
         Usec deadline,
