@@ -433,6 +433,17 @@ static const struct {
         {CURLE_OUT_OF_MEMORY, -ENOMEM},
 };
 
+/* A peer that hangs up within the TLS handshake is a broken connection, which may hold next time;
+ * libcurl tells it from a refusal to speak with us by its words alone. */
+static bool is_broken_handshake(const Transfer *transfer, long os_error)
+{
+        return transfer->result == CURLE_SSL_CONNECT_ERROR &&
+               (os_error == ECONNRESET || os_error == EPIPE ||
+                       strstr(transfer->message, "unexpected eof") ||
+                       strstr(transfer->message, "SSL_ERROR_SYSCALL") ||
+                       strstr(transfer->message, "Connection reset"));
+}
+
 static int failure_code(const Transfer *transfer)
 {
         long os_error = 0;
@@ -443,6 +454,8 @@ static int failure_code(const Transfer *transfer)
         if (transfer->result == CURLE_COULDNT_CONNECT &&
                 (os_error == EHOSTUNREACH || os_error == ENETUNREACH))
                 return -EHOSTUNREACH;
+        if (is_broken_handshake(transfer, os_error))
+                return -ECONNRESET;
         for (size_t i = 0; i < ELEMENTS(failures); i++)
                 if (failures[i].result == transfer->result)
                         return failures[i].code;

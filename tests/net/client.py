@@ -5,6 +5,7 @@ import http.server
 import os
 import pathlib
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -155,6 +156,35 @@ def test_old_tls_is_refused():
             expect(probe("http", url + "/", SSL_CERT_FILE=f"{folder}/cert.pem").outcome, EPROTO)
         with openssl_server(folder, "-tls1_2") as url:
             expect(probe("http", url + "/", SSL_CERT_FILE=f"{folder}/cert.pem").outcome, 0)
+
+
+@contextlib.contextmanager
+def hanging_up(reset):
+    """Takes a client's hello and hangs up, with a reset or without."""
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                tries.append(connection.recv(4096))
+                if reset:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+    tries = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", tries
+
+
+def test_a_handshake_that_breaks_is_a_broken_connection():
+    for reset in (True, False):
+        with hanging_up(reset) as (url, tries):
+            found = probe("http", url + "/", SSL_CERT_FILE="/etc/ssl/certs/ca-certificates.crt")
+            expect(found.outcome, ECONNRESET, found.error)
+            found = probe("head", "bucket", "key", AWS_ENDPOINT_URL=url, AWS_ACCESS_KEY_ID="AKIA",
+                          AWS_SECRET_ACCESS_KEY="s", SSL_CERT_FILE="/etc/ssl/certs/ca-certificates.crt")
+            expect(found.outcome, ECONNRESET, found.error)
+            expect(len(tries), 1 + 3, "one, and three of a request to S3")
 
 
 def test_nothing_of_the_hosts_libc_or_openssl_is_loaded():
