@@ -184,6 +184,42 @@ static int set_token(const Json *parameters, const char *token, Json **ret, Erro
         return 0;
 }
 
+/* Where a run of pages stands. */
+typedef struct Pages {
+        const AwsService *service;
+        const char *action;
+        char *token; /* of the next page; NULL: the first */
+        unsigned count;
+} Pages;
+
+static void pages_done(Pages *pages)
+{
+        free(pages->token);
+}
+DEFINE_CLEANUP_IN_PLACE(Pages, pages_done);
+
+/* *ret_more: `next` names another page. A token that repeats would never end. */
+static int turn_page(Pages *pages, const char *next, bool *ret_more, Error *ret_error)
+{
+        char *token;
+
+        *ret_more = !text_is_empty(next);
+        if (!*ret_more)
+                return 0;
+        if (++pages->count >= AWS_PAGES_MAX || text_equal(next, pages->token))
+                return error_set(ret_error,
+                        -EPROTO,
+                        "cannot call %s:%s: its pages do not end",
+                        pages->service->name,
+                        pages->action);
+        token = text_copy(next);
+        if (!token)
+                return error_set(ret_error, -ENOMEM, "cannot call %s: %m", pages->action);
+        free(pages->token);
+        pages->token = token;
+        return 0;
+}
+
 int aws_call_json_pages(AwsSession *session,
         const AwsService *service,
         const char *endpoint,
@@ -195,14 +231,14 @@ int aws_call_json_pages(AwsSession *session,
         AwsFault *ret_fault,
         Error *ret_error)
 {
-        _cleanup_(free) char *token = NULL;
+        _cleanup_(pages_done) Pages pages = {.service = service, .action = action};
+        bool more = true;
 
-        for (unsigned i = 0; i < AWS_PAGES_MAX; i++) {
+        while (more) {
                 _cleanup_(json_free) Json *asked = NULL, *answer = NULL;
-                const char *next;
                 int r;
 
-                r = set_token(parameters, token, &asked, ret_error);
+                r = set_token(parameters, pages.token, &asked, ret_error);
                 if (r == 0)
                         r = aws_call_json(session,
                                 service,
@@ -215,22 +251,86 @@ int aws_call_json_pages(AwsSession *session,
                                 ret_error);
                 if (r == AWS_OK)
                         r = page(answer, userdata, ret_error);
-                if (r != AWS_OK)
+                if (r == 0)
+                        r = turn_page(&pages,
+                                json_text(json_member(answer, "NextToken")),
+                                &more,
+                                ret_error);
+                if (r != 0)
                         return r;
-
-                next = json_text(json_member(answer, "NextToken"));
-                if (text_is_empty(next))
-                        return AWS_OK;
-                if (text_equal(next, token))
-                        break;
-                free(token);
-                token = text_copy(next);
-                if (!token)
-                        return error_set(ret_error, -ENOMEM, "cannot call %s: %m", action);
         }
-        return error_set(ret_error,
-                -EPROTO,
-                "cannot call %s:%s: its pages do not end",
-                service->name,
-                action);
+        return AWS_OK;
+}
+
+/* EC2: <nextToken> of the answer itself; the others: <NextToken> of <…Result>. */
+static const char *next_token(const XmlElement *answer)
+{
+        const char *token = xml_child_text(answer, "nextToken");
+
+        for (const XmlElement *child = answer->children; child && !token; child = child->next)
+                token = xml_child_text(child, "NextToken");
+        return token;
+}
+
+/* The parameters, and the page's token behind them; an array of borrowed texts that ends in NULL.
+ */
+static int add_token(
+        const char *const *parameters, const char *token, const char ***ret, Error *ret_error)
+{
+        const char **copy;
+        size_t n = 0;
+
+        while (parameters && parameters[n])
+                n++;
+        copy = calloc(n + 3, sizeof(*copy));
+        if (!copy)
+                return error_set(ret_error, -ENOMEM, "cannot ask for a page: %m");
+        for (size_t i = 0; i < n; i++)
+                copy[i] = parameters[i];
+        if (token) {
+                copy[n] = "NextToken";
+                copy[n + 1] = token;
+        }
+        *ret = copy;
+        return 0;
+}
+
+int aws_call_query_pages(AwsSession *session,
+        const AwsService *service,
+        const char *endpoint,
+        const char *action,
+        const char *const *parameters,
+        Usec deadline,
+        AwsXmlPage page,
+        void *userdata,
+        AwsFault *ret_fault,
+        Error *ret_error)
+{
+        _cleanup_(pages_done) Pages pages = {.service = service, .action = action};
+        bool more = true;
+
+        while (more) {
+                _cleanup_(xml_free) XmlElement *answer = NULL;
+                _cleanup_(free) const char **asked = NULL;
+                int r;
+
+                r = add_token(parameters, pages.token, &asked, ret_error);
+                if (r == 0)
+                        r = aws_call_query(session,
+                                service,
+                                endpoint,
+                                action,
+                                asked,
+                                deadline,
+                                &answer,
+                                ret_fault,
+                                ret_error);
+                if (r == AWS_OK)
+                        r = page(answer, userdata, ret_error);
+                if (r == 0)
+                        r = turn_page(&pages, next_token(answer), &more, ret_error);
+                if (r != 0)
+                        return r;
+        }
+        return AWS_OK;
 }

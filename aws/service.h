@@ -43,9 +43,8 @@ int aws_call_query(AwsSession *session,
         AwsFault *ret_fault,
         Error *ret_error);
 
-/* Pages: calls until an answer has no NextToken (JSON: "NextToken", Query:
- * <nextToken>/<NextToken>), `page` for each; a negative return of `page` ends it. At most
- * AWS_PAGES_MAX, and a token that repeats is -EPROTO. */
+/* Pages: calls until an answer has no NextToken, `page` for each; what `page` returns but 0 ends it
+ * and is returned. At most AWS_PAGES_MAX, and a token that repeats is -EPROTO. */
 #define AWS_PAGES_MAX 1000U
 typedef int (*AwsJsonPage)(const Json *answer, void *userdata, Error *ret_error);
 int aws_call_json_pages(AwsSession *session,
@@ -55,6 +54,19 @@ int aws_call_json_pages(AwsSession *session,
         const Json *parameters,
         Usec deadline,
         AwsJsonPage page,
+        void *userdata,
+        AwsFault *ret_fault,
+        Error *ret_error);
+
+/* Likewise; the token is <nextToken> (EC2), or the <NextToken> of the action's result. */
+typedef int (*AwsXmlPage)(const XmlElement *answer, void *userdata, Error *ret_error);
+int aws_call_query_pages(AwsSession *session,
+        const AwsService *service,
+        const char *endpoint,
+        const char *action,
+        const char *const *parameters,
+        Usec deadline,
+        AwsXmlPage page,
         void *userdata,
         AwsFault *ret_fault,
         Error *ret_error);

@@ -320,6 +320,28 @@ static int probe_wait(Probe *probe, char **arguments)
         return r;
 }
 
+/* wait-object STORE NAME SECONDS */
+static int probe_wait_object(Probe *probe, char **arguments)
+{
+        _cleanup_(s3_store_free) S3Store *store = NULL;
+        _cleanup_(secret_free) Secret *content = NULL;
+        uint64_t seconds = 0;
+        int r;
+
+        r = text_to_uint64(arguments[2], 0, 1000, &seconds);
+        if (r == 0)
+                r = open_store(probe, arguments[0], &store);
+        if (r == 0)
+                r = s3_store_wait_object(store,
+                        arguments[1],
+                        clock_deadline(&clock_system, seconds * USEC_PER_SEC),
+                        NULL,
+                        NULL,
+                        &content,
+                        &probe->error);
+        return r != 0 ? r : put_result(probe, "content", secret_data(content));
+}
+
 /* purge STORE */
 static int probe_purge(Probe *probe, char **arguments)
 {
@@ -493,6 +515,40 @@ static int probe_journal(Probe *probe, char **arguments)
         return r;
 }
 
+/* Counts <item> below <reservationSet> (EC2's DescribeInstances). */
+static int count_items(const XmlElement *answer, void *userdata, Error *ret_error)
+{
+        const XmlElement *item = xml_child(xml_child(answer, "reservationSet"), "item");
+
+        (void)ret_error;
+        ((int64_t *)userdata)[0]++;
+        for (; item; item = xml_next(item))
+                ((int64_t *)userdata)[1]++;
+        return 0;
+}
+
+/* query-pages SIZE: EC2's DescribeInstances, so many a page */
+static int probe_query_pages(Probe *probe, char **arguments)
+{
+        const char *const parameters[] = {"MaxResults", arguments[0], NULL};
+        int64_t counts[2] = {};
+        int r;
+
+        r = aws_call_query_pages(probe->session,
+                &aws_service_ec2,
+                probe->endpoint.override,
+                "DescribeInstances",
+                parameters,
+                probe->deadline,
+                count_items,
+                counts,
+                &probe->fault,
+                &probe->error);
+        if (r == 0)
+                r = json_set_int64(probe->result, "pages", counts[0]);
+        return r != 0 ? r : json_set_int64(probe->result, "count", counts[1]);
+}
+
 static Usec cpu_time(void)
 {
         struct rusage usage;
@@ -565,6 +621,7 @@ static const struct {
         {"list", 2, probe_list},
         {"publish", 4, probe_publish},
         {"wait", 2, probe_wait},
+        {"wait-object", 3, probe_wait_object},
         {"purge", 1, probe_purge},
         {"metadata", 1, probe_metadata},
         {"identity", 0, probe_identity},
@@ -573,6 +630,7 @@ static const struct {
         {"call", 3, probe_call},
         {"pages", 1, probe_pages},
         {"query", 2, probe_query},
+        {"query-pages", 1, probe_query_pages},
         {"journal", 3, probe_journal},
         {"bench", 3, probe_bench},
 };

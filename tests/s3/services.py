@@ -1,8 +1,10 @@
 """Secrets Manager, SSM, EC2 and STS against moto."""
 
 import json
+import types
 
-from probe import REFUSED, probe
+from front import Front
+from probe import EPROTO, probe
 from servers import Moto, run_aws
 from tap import expect, expect_in, main
 
@@ -41,6 +43,34 @@ def test_the_query_form(moto):
     found = probe("query", "DescribeRegions", "regionName", server=moto)
     expect(found.outcome, 0)
     expect_in("-", found.value)
+
+
+def test_pages_of_the_query_form_are_followed(moto):
+    image = run_aws(moto, "ec2", "describe-images", "--max-items", "1")["Images"][0]["ImageId"]
+    for _ in range(7):
+        run_aws(moto, "ec2", "run-instances", "--image-id", image, "--count", "1")
+    found = probe("query-pages", "5", server=moto)
+    expect((found.outcome, found.pages, found.count), (0, 2, 7), found.error)
+
+
+def test_a_token_that_repeats_is_no_endless_loop(moto):
+    with Front(moto.endpoint) as front:
+        server = types.SimpleNamespace(**vars(moto) | {"endpoint": front.endpoint, "region": moto.region, "ca_file": None})
+        again = "<R><nextToken>same</nextToken></R>".encode()
+        front.add("POST", "/", lambda h, b: h.answer(200, [], again), times=9)
+        found = probe("query-pages", "5", server=server)
+        expect(found.outcome, EPROTO)
+        expect_in("cannot call ec2:DescribeInstances: its pages do not end", found.error)
+        expect(len(front.seen), 2, "calls")
+
+
+def test_calls_are_tried_again_like_requests_to_s3(moto):
+    with Front(moto.endpoint) as front:
+        server = types.SimpleNamespace(**vars(moto) | {"endpoint": front.endpoint, "region": moto.region, "ca_file": None})
+        front.fail("POST", "/", 500, "InternalError")
+        front.reset("POST", "/")
+        expect(probe("query", "GetCallerIdentity", "Account", server=server).value, "123456789012")
+        expect(len(front.seen), 3, "tries")
 
 
 def test_a_wrong_secret_is_refused(moto):
