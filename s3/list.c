@@ -31,7 +31,7 @@ static int decode(char *text)
 
                         if (low < 0 || (high == 0 && low == 0))
                                 return -EBADMSG;
-                        *to++ = (char)(high << 4 | low);
+                        *to++ = (char)(unsigned char)(high * 16 + low);
                         from += 2;
                 } else
                         *to++ = *from == '+' ? ' ' : *from;

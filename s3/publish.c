@@ -137,7 +137,9 @@ static int write_manifest(S3Store *store,
         char etag[S3_ETAG_MAX] = "", owner[320];
         int r;
 
-        r = there ? manifest_format(manifest, &text, ret_error) : store_out_of_memory(ret_error);
+        if (!there)
+                return store_out_of_memory(ret_error);
+        r = manifest_format(manifest, &text, ret_error);
         for (unsigned i = 0; r == 0 && i < WRITE_ATTEMPTS; i++) {
                 StoreWrite write = {
                         .name = publication->manifest,
