@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import subprocess
 import tempfile
 import types
 
@@ -326,6 +327,32 @@ def test_nobody_there(peers):
     expect_in("cannot download 's3://bucket/k': cannot GET 'http://127.0.0.1:1/bucket/k'", found.error)
     unnamed = types.SimpleNamespace(**vars(peers.through) | {"endpoint": "http://nosuch.invalid"})
     expect(get(peers, unnamed, "k").outcome, EHOSTUNREACH)
+
+
+def test_the_buckets_owner_is_said_and_checked(peers):
+    peers.front.clear()
+    put(peers, peers.through, "owned", BUCKET_OWNER="123456789012")
+    get(peers, peers.through, "owned", BUCKET_OWNER="123456789012")
+    for _, _, headers in peers.front.seen:
+        expect(headers["x-amz-expected-bucket-owner"], "123456789012")
+        expect_in("x-amz-expected-bucket-owner", headers["Authorization"], "what is signed")
+
+
+def test_s3cmd_reads_what_we_wrote_and_we_what_it_wrote(peers):
+    host = peers.radosgw.endpoint.removeprefix("http://")
+    (peers.scratch / "s3cfg").write_text(
+        f"[default]\naccess_key = {peers.radosgw.access_key}\nsecret_key = {peers.radosgw.secret_key}\n"
+        f"host_base = {host}\nhost_bucket = {host}\nuse_https = False\nbucket_location = us-east-1\n")
+
+    def s3cmd(*words):
+        return subprocess.run(["/usr/bin/s3cmd", "-c", peers.scratch / "s3cfg", *words], capture_output=True, check=True,
+                              env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}, timeout=60)
+
+    for key in ("by us/ü+%", "漢字&=?"):
+        put(peers, peers.radosgw, key, key.encode())
+        expect(s3cmd("get", "--force", f"s3://bucket/{key}", "-").stdout, key.encode())
+        s3cmd("put", write(peers, b"by s3cmd"), f"s3://bucket/{key}")
+        expect(get(peers, peers.radosgw, key).content, b"by s3cmd")
 
 
 def test_keys_that_cannot_be_signed_are_refused(peers):
