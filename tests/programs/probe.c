@@ -558,16 +558,15 @@ static Usec cpu_time(void)
                (Usec)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-/* Not getrusage's, which remembers what was there before the exec. */
-static uint64_t peak_kib(void)
+/* This program's own peak, VmHWM of proc(5): getrusage's is at least that of what started it. */
+static int64_t peak_kib(void)
 {
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(100000);
-        const char *line;
+        _cleanup_(buffer_done) Buffer status = BUFFER_INIT(DATA_MAX);
+        const char *line = NULL;
 
-        if (file_read(AT_FDCWD, "/proc/self/status", 10000, &text, NULL) < 0)
-                return 0;
-        line = strstr(buffer_text(&text), "VmHWM:");
-        return line ? strtoull(line + strlen("VmHWM:"), NULL, 10) : 0;
+        if (file_read(AT_FDCWD, "/proc/self/status", DATA_MAX, &status, NULL) == 0)
+                line = strstr(buffer_text(&status), "\nVmHWM:");
+        return line ? strtol(line + strlen("\nVmHWM:"), NULL, 10) : 0;
 }
 
 /* bench BUCKET KEY COUNT: signed GETs on a kept connection; CPU in microseconds for each */
@@ -605,7 +604,7 @@ static int probe_bench(Probe *probe, char **arguments)
                 r = json_set_int64(probe->result,
                         "wall_usec",
                         (int64_t)((clock_now(&clock_system) - began) / count));
-        return r < 0 ? r : json_set_int64(probe->result, "peak_kib", (int64_t)peak_kib());
+        return r < 0 ? r : json_set_int64(probe->result, "peak_kib", peak_kib());
 }
 
 static const struct {
