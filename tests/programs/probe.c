@@ -2,8 +2,9 @@
  *
  *         probe COMMAND ARGUMENT…
  *
- * Settings come from the AWS variables of the environment; WAIT_HANDLE is the handle's URL. What
- * came of it is printed as one JSON object: {"outcome": 0, "error": "", …}.
+ * Settings come from the AWS variables of the environment; WAIT_HANDLE is the handle's URL,
+ * CLOCK_ERROR the seconds that the probe's time of day is ahead of the machine's. What came of it
+ * is printed as one JSON object: {"outcome": 0, "error": "", …}.
  */
 
 #include "aws/credentials.h"
@@ -32,6 +33,8 @@ typedef struct Probe {
         AwsCredentialsProvider *credentials;
         AwsSession *session;
         AwsEndpointOptions endpoint;
+        Clock clock;
+        int64_t wall_error; /* what the time of day is ahead of the machine's: microseconds */
         Usec deadline;
         Json *result;
         Error error;
@@ -43,6 +46,25 @@ static int put_result(Probe *probe, const char *key, const char *value)
         return json_set_text(probe->result, key, value);
 }
 
+static Usec probe_now(void *userdata)
+{
+        (void)userdata;
+        return clock_now(&clock_system);
+}
+
+static Usec probe_wall(void *userdata)
+{
+        const Probe *probe = userdata;
+
+        return (Usec)((int64_t)clock_wall(&clock_system) + probe->wall_error);
+}
+
+static void probe_sleep_until(void *userdata, Usec when)
+{
+        (void)userdata;
+        clock_sleep_until(&clock_system, when);
+}
+
 static int make_session(Probe *probe)
 {
         const char *metadata = environment_get(NULL, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
@@ -51,7 +73,7 @@ static int make_session(Probe *probe)
         r = metadata_new(
                 &(MetadataOptions){
                         .http = probe->http,
-                        .clock = &clock_system,
+                        .clock = &probe->clock,
                         .random = &random_system,
                         .endpoint = metadata,
                         .wait = USEC_PER_SEC,
@@ -62,7 +84,7 @@ static int make_session(Probe *probe)
                 r = aws_credentials_provider_new(
                         &(AwsCredentialsOptions){
                                 .metadata = metadata ? probe->metadata : NULL,
-                                .clock = &clock_system,
+                                .clock = &probe->clock,
                                 .random = &random_system,
                         },
                         &probe->credentials,
@@ -75,7 +97,7 @@ static int make_session(Probe *probe)
                         &(AwsSessionOptions){
                                 .http = probe->http,
                                 .credentials = probe->credentials,
-                                .clock = &clock_system,
+                                .clock = &probe->clock,
                                 .random = &random_system,
                                 .region = probe->endpoint.region ? probe->endpoint.region
                                                                  : "us-east-1",
@@ -665,18 +687,23 @@ int main(int argc, char *argv[])
                 .none = environment_get(NULL, "no_proxy"),
         };
         const char *seconds = environment_get(NULL, "DEADLINE");
+        const char *error = environment_get(NULL, "CLOCK_ERROR");
         uint64_t number = 30;
+        int64_t clock_error = 0;
         Probe probe = {.result = json_new_object()};
         int r;
 
         digest_init();
-        if (argc < 2 || (seconds && text_to_uint64(seconds, 0, 1000, &number) < 0))
+        if (argc < 2 || (seconds && text_to_uint64(seconds, 0, 1000, &number) < 0) ||
+                (error && text_to_int64(error, -1000000, 1000000, &clock_error) < 0))
                 return 64;
+        probe.wall_error = clock_error * (int64_t)USEC_PER_SEC;
+        probe.clock = (Clock){probe_now, probe_wall, probe_sleep_until, &probe};
         probe.deadline = clock_deadline(&clock_system, number * USEC_PER_SEC);
         r = http_client_new(
                 &(HttpOptions){
                         .user_agent = "flocker-probe",
-                        .clock = &clock_system,
+                        .clock = &probe.clock,
                         .proxies = &proxies,
                         .connect_timeout = 2 * USEC_PER_SEC,
                 },

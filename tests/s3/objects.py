@@ -274,10 +274,25 @@ def test_a_wrong_clock_is_corrected_once(peers):
 
 
 def test_radosgw_itself_is_convinced_by_the_correction(peers):
+    for error in (7200, -7200):
+        peers.front.clear()
+        content = f"written {error} s off".encode()
+        found = put(peers, peers.through, "off", content, CLOCK_ERROR=error)
+        expect(found.outcome, OK, found.error)
+        expect(len(peers.front.seen), 2, "tries: refused, then signed for the server's time")
+        expect(abs(found.skew_seconds + error) < 5, True, f"skew {found.skew_seconds}")
+        expect(get(peers, peers.radosgw, "off").content, content)
+
+
+def test_a_clock_within_radosgws_patience_is_left_alone(peers):
+    peers.front.clear()
+    expect(get(peers, peers.through, "off", CLOCK_ERROR=200).outcome, OK)
+    expect(len(peers.front.seen), 1, "tries")
+
+
+def test_a_correction_that_does_not_convince_is_the_last(peers):
     # Its answers seem two hours old to us; what we sign for that time it refuses as stale.
     peers.front.clear()
-    def behind(status, headers, content):
-        return status, [(n, "Mon, 01 Jun 2026 00:00:00 GMT") if n.lower() == "date" else (n, v) for n, v in headers], content
     peers.front.fail("GET", "/bucket/busy", 403, "RequestTimeTooSkewed", headers=[("Date", "Mon, 01 Jun 2026 00:00:00 GMT")])
     found = get(peers, peers.through, "busy")
     expect(found.outcome, REFUSED)
