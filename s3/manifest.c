@@ -10,6 +10,15 @@
 
 #define VERSION_WRITTEN 1
 
+/* A name stays below the store. */
+static bool is_name(const char *name)
+{
+        return name[0] && name[0] != '/' && strlen(name) < MANIFEST_NAME_MAX &&
+               strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") ==
+                       strlen(name) &&
+               !strstr(name, "..") && !strstr(name, "//");
+}
+
 int manifest_add(
         Manifest *manifest, const char *name, const void *data, size_t size, Error *ret_error)
 {
@@ -28,6 +37,12 @@ int manifest_add(
                         MANIFEST_OBJECT_MAX);
         if (text_put(object->name, sizeof(object->name), name) < 0)
                 return error_set(ret_error, -ENAMETOOLONG, "cannot publish '%s': %m", name);
+        if (!is_name(name))
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot publish '%s': no reader would take that name for one below the "
+                        "store",
+                        name);
         if (digest_sha256(data, size, &object->digest) < 0)
                 return error_set(ret_error, -ENOMEM, "cannot publish '%s': %m", name);
         object->size = size;
@@ -84,15 +99,6 @@ int manifest_format(const Manifest *manifest, Buffer *ret, Error *ret_error)
         if (r == 0)
                 r = json_format(document, JSON_INDENTED, ret);
         return r < 0 ? error_set(ret_error, r, "cannot write a manifest: %m") : 0;
-}
-
-/* A name stays below the store. */
-static bool is_name(const char *name)
-{
-        return name[0] && name[0] != '/' && strlen(name) < MANIFEST_NAME_MAX &&
-               strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") ==
-                       strlen(name) &&
-               !strstr(name, "..") && !strstr(name, "//");
 }
 
 static int hex_digit(char c)

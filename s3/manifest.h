@@ -33,7 +33,8 @@ typedef struct Manifest {
         size_t n_objects;
 } Manifest;
 
-/* Adds an object with its size and digest. -ENOBUFS, -ENAMETOOLONG, -EFBIG with the sentence. */
+/* Adds an object with its size and digest. -ENOBUFS, -ENAMETOOLONG, -EFBIG, and -EINVAL for a name
+ * that manifest_parse would refuse: with the sentence. */
 int manifest_add(
         Manifest *manifest, const char *name, const void *data, size_t size, Error *ret_error);
 

@@ -161,6 +161,7 @@ static void a_manifest_goes_there_and_back(void **state)
         assert_int_equal(text_put(manifest->cluster, sizeof(manifest->cluster), "prod"), 0);
         assert_int_equal(text_put(manifest->writer, sizeof(manifest->writer), "i-1"), 0);
         manifest->written = 1795521600 * USEC_PER_SEC;
+        assert_int_equal(manifest_add(manifest, "docker/../ca.pem", "abc", 3, &error), -EINVAL);
         assert_int_equal(manifest_add(manifest, "docker/ca.pem", "abc", 3, &error), 0);
         assert_int_equal(manifest_format(manifest, &text, &error), 0);
         assert_non_null(strstr(buffer_text(&text),
