@@ -159,8 +159,11 @@ static inline void scripted_server_start(
         assert_int_equal(pthread_create(&server->thread, NULL, scripted_run, server), 0);
 }
 
+/* Once more, or before the start, does nothing. */
 static inline void scripted_server_stop(ScriptedServer *server)
 {
+        if (!server->script)
+                return;
         (void)close(server->stop_fd);
         (void)pthread_join(server->thread, NULL);
         for (size_t i = 0; i < ELEMENTS(server->sockets); i++)
@@ -168,6 +171,8 @@ static inline void scripted_server_stop(ScriptedServer *server)
                         scripted_hang_up(&server->sockets[i]);
         for (size_t i = 0; i < server->n_seen; i++)
                 free(server->seen[i]);
+        server->n_seen = 0;
+        server->script = NULL;
 }
 
 /* An answer with headers of the test's own ("Date: …\r\n") and a body. */

@@ -1,91 +1,53 @@
-#include "aws/session.h"
-#include "tests/unit/scripted-server.h"
-#include "tests/unit/virtual-clock.h"
+#include "tests/unit/scripted-session.h"
 
-/* A session with a server that does as each test scripts it, in virtual time. */
 typedef struct Fixture {
-        VirtualClock clock;
-        uint64_t seed;
-        Random random;
-        ScriptedServer server;
-        HttpClient *http;
-        AwsCredentialsProvider *credentials;
-        AwsSession *session;
+        ScriptedSession base;
         HttpResponse response;
         AwsFault fault;
-        Error error;
 } Fixture;
 
-static char access_key_id[] = "AWS_ACCESS_KEY_ID=AKIA",
-            secret_access_key[] = "AWS_SECRET_ACCESS_KEY=s";
-static char *const environment[] = {access_key_id, secret_access_key, NULL};
+static int set_up(void **state)
+{
+        return (*state = calloc(1, sizeof(Fixture))) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+        Fixture *fixture = *state;
+
+        http_response_done(&fixture->response);
+        scripted_session_stop(&fixture->base);
+        free(fixture);
+        return 0;
+}
 
 static void begin(Fixture *fixture, ScriptedAnswer script)
 {
-        *fixture = (Fixture){.response = HTTP_RESPONSE_INIT};
-        virtual_clock_init(&fixture->clock);
-        fixture->random = (Random){.next = counting_next, .userdata = &fixture->seed};
-        scripted_server_start(&fixture->server, script, fixture);
-        assert_int_equal(http_client_new(
-                                 &(HttpOptions){
-                                         .user_agent = "test",
-                                         .clock = &fixture->clock.clock,
-                                 },
-                                 &fixture->http,
-                                 &fixture->error),
-                0);
-        assert_int_equal(aws_credentials_provider_new(
-                                 &(AwsCredentialsOptions){
-                                         .clock = &fixture->clock.clock,
-                                         .random = &fixture->random,
-                                         .environment = environment,
-                                 },
-                                 &fixture->credentials,
-                                 &fixture->error),
-                0);
-        assert_int_equal(aws_session_new(
-                                 &(AwsSessionOptions){
-                                         .http = fixture->http,
-                                         .credentials = fixture->credentials,
-                                         .clock = &fixture->clock.clock,
-                                         .random = &fixture->random,
-                                         .region = "us-east-1",
-                                 },
-                                 &fixture->session,
-                                 &fixture->error),
-                0);
-}
-
-static void end(Fixture *fixture)
-{
-        http_response_done(&fixture->response);
-        (void)aws_session_free(fixture->session);
-        (void)aws_credentials_provider_free(fixture->credentials);
-        (void)http_client_free(fixture->http);
-        scripted_server_stop(&fixture->server);
+        scripted_session_start(&fixture->base, script, fixture);
 }
 
 static int perform(Fixture *fixture, Usec seconds)
 {
         char url[128];
 
-        (void)snprintf(url, sizeof(url), "%s/bucket/key", fixture->server.url);
-        return aws_perform(fixture->session,
+        (void)snprintf(url, sizeof(url), "%s/bucket/key", fixture->base.server.url);
+        return aws_perform(fixture->base.session,
                 &(AwsRequest){
                         .service = "s3",
                         .method = "GET",
                         .url = url,
-                        .deadline = clock_deadline(&fixture->clock.clock, seconds * USEC_PER_SEC),
+                        .deadline =
+                                clock_deadline(&fixture->base.clock.clock, seconds * USEC_PER_SEC),
                 },
                 &fixture->response,
                 &fixture->fault,
-                &fixture->error);
+                &fixture->base.error);
 }
 
 /* x-amz-date of the request `index`, as "20261124T120000Z…". */
 static const char *date_of(const Fixture *fixture, size_t index)
 {
-        const char *date = strcasestr(fixture->server.seen[index], "\r\nx-amz-date: ");
+        const char *date = strcasestr(fixture->base.server.seen[index], "\r\nx-amz-date: ");
 
         assert_non_null(date);
         return date + strlen("\r\nx-amz-date: ");
@@ -102,14 +64,12 @@ static void slow_down_twice(ScriptedServer *server, const char *head, Buffer *an
 
 static void throttling_is_waited_out_and_three_tries_are_all(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, slow_down_twice);
-        assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_int_equal(fixture.server.n_seen, 3);
-        assert_int_equal(fixture.clock.sleeps, 2);
-        end(&fixture);
+        begin(fixture, slow_down_twice);
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.server.n_seen, 3);
+        assert_int_equal(fixture->base.clock.sleeps, 2);
 }
 
 static void refuse_for_ever(ScriptedServer *server, const char *head, Buffer *answer)
@@ -121,16 +81,15 @@ static void refuse_for_ever(ScriptedServer *server, const char *head, Buffer *an
 
 static void the_last_refusal_is_told(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, refuse_for_ever);
-        assert_int_equal(perform(&fixture, 60), AWS_REFUSED);
-        assert_int_equal(fixture.server.n_seen, 3);
-        assert_int_equal(fixture.fault.status, 500);
-        assert_says(&fixture.error, "cannot GET 'http://127.0.0.1:");
-        assert_says(&fixture.error, "/bucket/key': 500 InternalError: said the test (request 4F)");
-        end(&fixture);
+        begin(fixture, refuse_for_ever);
+        assert_int_equal(perform(fixture, 60), AWS_REFUSED);
+        assert_int_equal(fixture->base.server.n_seen, 3);
+        assert_int_equal(fixture->fault.status, 500);
+        assert_says(&fixture->base.error, "cannot GET 'http://127.0.0.1:");
+        assert_says(&fixture->base.error,
+                "/bucket/key': 500 InternalError: said the test (request 4F)");
 }
 
 static void slow_down_for_ever(ScriptedServer *server, const char *head, Buffer *answer)
@@ -142,14 +101,12 @@ static void slow_down_for_ever(ScriptedServer *server, const char *head, Buffer 
 
 static void a_wait_that_would_outlast_the_deadline_is_not_begun(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, slow_down_for_ever);
-        assert_int_equal(perform(&fixture, 2), AWS_REFUSED);
-        assert_int_equal(fixture.server.n_seen, 1);
-        assert_int_equal(fixture.clock.sleeps, 0);
-        end(&fixture);
+        begin(fixture, slow_down_for_ever);
+        assert_int_equal(perform(fixture, 2), AWS_REFUSED);
+        assert_int_equal(fixture->base.server.n_seen, 1);
+        assert_int_equal(fixture->base.clock.sleeps, 0);
 }
 
 static void wait_an_hour(ScriptedServer *server, const char *head, Buffer *answer)
@@ -163,16 +120,15 @@ static void wait_an_hour(ScriptedServer *server, const char *head, Buffer *answe
 
 static void an_hour_asked_for_is_cut_to_seconds(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
         Usec began;
 
-        (void)state;
-        begin(&fixture, wait_an_hour);
-        began = fixture.clock.now;
-        assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_in_range(
-                fixture.clock.now - began, 5 * USEC_PER_SEC, 5 * USEC_PER_SEC + 50 * USEC_PER_MSEC);
-        end(&fixture);
+        begin(fixture, wait_an_hour);
+        began = fixture->base.clock.now;
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_in_range(fixture->base.clock.now - began,
+                5 * USEC_PER_SEC,
+                5 * USEC_PER_SEC + 50 * USEC_PER_MSEC);
 }
 
 /* The virtual clock says 12:00; this server's is at 13:00, and its patience 15 minutes. */
@@ -189,18 +145,16 @@ static void an_hour_ahead(ScriptedServer *server, const char *head, Buffer *answ
 
 static void a_wrong_clock_is_corrected_once_and_for_all(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, an_hour_ahead);
-        assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_int_equal(fixture.server.n_seen, 2);
-        assert_memory_equal(date_of(&fixture, 0), "20261124T12", 11);
-        assert_memory_equal(date_of(&fixture, 1), "20261124T13", 11);
-        assert_true(aws_session_skew(fixture.session) == (int64_t)USEC_PER_HOUR);
-        assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_int_equal(fixture.server.n_seen, 3);
-        end(&fixture);
+        begin(fixture, an_hour_ahead);
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.server.n_seen, 2);
+        assert_memory_equal(date_of(fixture, 0), "20261124T12", 11);
+        assert_memory_equal(date_of(fixture, 1), "20261124T13", 11);
+        assert_true(aws_session_skew(fixture->base.session) == (int64_t)USEC_PER_HOUR);
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.server.n_seen, 3);
 }
 
 static void skewed_for_ever(ScriptedServer *server, const char *head, Buffer *answer)
@@ -213,13 +167,11 @@ static void skewed_for_ever(ScriptedServer *server, const char *head, Buffer *an
 
 static void a_wrong_secret_is_not_taken_for_a_wrong_clock_twice(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, skewed_for_ever);
-        assert_int_equal(perform(&fixture, 60), AWS_REFUSED);
-        assert_int_equal(fixture.server.n_seen, 2);
-        end(&fixture);
+        begin(fixture, skewed_for_ever);
+        assert_int_equal(perform(fixture, 60), AWS_REFUSED);
+        assert_int_equal(fixture->base.server.n_seen, 2);
 }
 
 static void four_minutes_ahead(ScriptedServer *server, const char *head, Buffer *answer)
@@ -232,13 +184,11 @@ static void four_minutes_ahead(ScriptedServer *server, const char *head, Buffer 
 
 static void a_clock_that_is_nearly_right_is_left_alone(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, four_minutes_ahead);
-        assert_int_equal(perform(&fixture, 60), AWS_REFUSED);
-        assert_int_equal(fixture.server.n_seen, 1);
-        end(&fixture);
+        begin(fixture, four_minutes_ahead);
+        assert_int_equal(perform(fixture, 60), AWS_REFUSED);
+        assert_int_equal(fixture->base.server.n_seen, 1);
 }
 
 static void expired(ScriptedServer *server, const char *head, Buffer *answer)
@@ -250,14 +200,12 @@ static void expired(ScriptedServer *server, const char *head, Buffer *answer)
 
 static void an_expired_token_is_renewed_once(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, expired);
-        assert_int_equal(perform(&fixture, 60), AWS_REFUSED);
-        assert_int_equal(fixture.server.n_seen, 2);
-        assert_string_equal(fixture.fault.code, "ExpiredToken");
-        end(&fixture);
+        begin(fixture, expired);
+        assert_int_equal(perform(fixture, 60), AWS_REFUSED);
+        assert_int_equal(fixture->base.server.n_seen, 2);
+        assert_string_equal(fixture->fault.code, "ExpiredToken");
 }
 
 static void done(ScriptedServer *server, const char *head, Buffer *answer)
@@ -269,15 +217,13 @@ static void done(ScriptedServer *server, const char *head, Buffer *answer)
 
 static void a_kept_connection_that_went_stale_costs_no_try(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, done);
-        fixture.server.close_silently = true;
+        begin(fixture, done);
+        fixture->base.server.close_silently = true;
         for (unsigned i = 0; i < 4; i++)
-                assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_int_equal(fixture.clock.sleeps, 0);
-        end(&fixture);
+                assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.clock.sleeps, 0);
 }
 
 static void hang_up_twice(ScriptedServer *server, const char *head, Buffer *answer)
@@ -289,13 +235,11 @@ static void hang_up_twice(ScriptedServer *server, const char *head, Buffer *answ
 
 static void a_broken_connection_is_tried_again(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, hang_up_twice);
-        assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_int_equal(fixture.clock.sleeps, 2);
-        end(&fixture);
+        begin(fixture, hang_up_twice);
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.clock.sleeps, 2);
 }
 
 static void in_use(ScriptedServer *server, const char *head, Buffer *answer)
@@ -307,13 +251,11 @@ static void in_use(ScriptedServer *server, const char *head, Buffer *answer)
 
 static void a_conflict_that_stays_is_final(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, in_use);
-        assert_int_equal(perform(&fixture, 60), AWS_REFUSED);
-        assert_int_equal(fixture.server.n_seen, 1);
-        end(&fixture);
+        begin(fixture, in_use);
+        assert_int_equal(perform(fixture, 60), AWS_REFUSED);
+        assert_int_equal(fixture->base.server.n_seen, 1);
 }
 
 static void conflict_once(ScriptedServer *server, const char *head, Buffer *answer)
@@ -327,24 +269,24 @@ static void conflict_once(ScriptedServer *server, const char *head, Buffer *answ
 
 static void a_conflict_of_two_writers_is_tried_again(void **state)
 {
-        Fixture fixture;
+        Fixture *fixture = *state;
 
-        (void)state;
-        begin(&fixture, conflict_once);
-        assert_int_equal(perform(&fixture, 60), AWS_OK);
-        assert_int_equal(fixture.server.n_seen, 2);
-        end(&fixture);
+        begin(fixture, conflict_once);
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.server.n_seen, 2);
 }
 
-TESTS_MAIN(cmocka_unit_test(throttling_is_waited_out_and_three_tries_are_all),
-        cmocka_unit_test(the_last_refusal_is_told),
-        cmocka_unit_test(a_wait_that_would_outlast_the_deadline_is_not_begun),
-        cmocka_unit_test(an_hour_asked_for_is_cut_to_seconds),
-        cmocka_unit_test(a_wrong_clock_is_corrected_once_and_for_all),
-        cmocka_unit_test(a_wrong_secret_is_not_taken_for_a_wrong_clock_twice),
-        cmocka_unit_test(a_clock_that_is_nearly_right_is_left_alone),
-        cmocka_unit_test(an_expired_token_is_renewed_once),
-        cmocka_unit_test(a_kept_connection_that_went_stale_costs_no_try),
-        cmocka_unit_test(a_broken_connection_is_tried_again),
-        cmocka_unit_test(a_conflict_that_stays_is_final),
-        cmocka_unit_test(a_conflict_of_two_writers_is_tried_again))
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+TESTS_MAIN(TEST(throttling_is_waited_out_and_three_tries_are_all),
+        TEST(the_last_refusal_is_told),
+        TEST(a_wait_that_would_outlast_the_deadline_is_not_begun),
+        TEST(an_hour_asked_for_is_cut_to_seconds),
+        TEST(a_wrong_clock_is_corrected_once_and_for_all),
+        TEST(a_wrong_secret_is_not_taken_for_a_wrong_clock_twice),
+        TEST(a_clock_that_is_nearly_right_is_left_alone),
+        TEST(an_expired_token_is_renewed_once),
+        TEST(a_kept_connection_that_went_stale_costs_no_try),
+        TEST(a_broken_connection_is_tried_again),
+        TEST(a_conflict_that_stays_is_final),
+        TEST(a_conflict_of_two_writers_is_tried_again))
