@@ -42,9 +42,9 @@ bool key_equal(const Key *a, const Key *b);
  * under PBES2 with AES-256-CBC and PBKDF2-HMAC-SHA-256 (RFC 8018). */
 int key_format(const Key *key, const Secret *passphrase, Secret **ret, Error *ret_error);
 
-/* Any PEM of a private key. `name` is for the sentence. -EBADMSG: it is none, more than one, too
- * short for use (RSA below 2048 bits), or damaged; -EKEYREJECTED: it is encrypted and the
- * passphrase is missing or wrong; -EFBIG over KEY_PEM_MAX. */
+/* Any PEM of a private key; `pem` ends in a NUL. `name` is for the sentence. -EBADMSG: it is none,
+ * more than one, too short for use (RSA below 2048 bits), or damaged; -EKEYREJECTED: it is
+ * encrypted and the passphrase is missing or wrong; -EFBIG over KEY_PEM_MAX. */
 int key_parse(const char *name,
         const char *pem,
         size_t size,

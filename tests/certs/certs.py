@@ -331,6 +331,8 @@ def test_given_keys_are_used_once(f):
     shutil.copytree(f.keys, twice)
     shutil.copy(twice / "00.pem", twice / "000.pem")
     expect_in("it is the same key as", attempt(twice).err)
+    (twice / "000.pem").write_text((f.keys / "00.pem").read_text() + (f.keys / "01.pem").read_text())
+    expect_in("000.pem': it holds more than one private key", attempt(twice).err)
     (twice / "000.pem").write_text("junk")
     expect_in("000.pem': it is no private key in PEM", attempt(twice).err)
     tool("openssl", "genrsa", "-out", twice / "000.pem", "2048")
