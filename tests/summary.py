@@ -1,41 +1,81 @@
-"""Adds up the JUnit files of meson's test runs; the last line is "N passed, N failed".
+"""Adds up the results of meson's test runs; the last line is "N passed, N failed".
 
-usage: summary.py FAILED-BUILDS FILE…
+usage: summary.py FAILED-BUILDS RUN…
+
+A RUN stands for two files of one run of meson: RUN.json (testlog.json: how each program ended) and
+RUN.xml (testlog.junit.xml: its test cases). The cases alone do not tell the truth: a program that
+crashes, times out, stops short of its plan or leaks after its last "ok" has no case that failed, so a
+program that ended badly without one counts as a failure of its own.
 
 A skipped test is named and counted; where CI=true it counts as failed: there, everything must run.
 """
 
+import collections
+import json
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
 
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+ENDINGS = {"OK": PASSED, "EXPECTEDFAIL": PASSED, "SKIP": SKIPPED}
+
+
+def cases_of(path):
+    """{program: [(case, outcome)]} of the programs that report cases."""
+    cases = collections.defaultdict(list)
+    for suite in ElementTree.parse(path).getroot().iter("testsuite"):
+        _, dot, program = suite.get("name").partition(".")
+        if not dot:
+            continue  # the suite of those that report none
+        for case in suite.iter("testcase"):
+            bad = case.find("failure") is not None or case.find("error") is not None
+            skipped = case.find("skipped") is not None
+            cases[program].append((case.get("name"), FAILED if bad else SKIPPED if skipped else PASSED))
+    return cases
+
+
+def endings_of(path):
+    """(program, how meson says it ended, its exit status or None)."""
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            run = json.loads(line)
+            yield run["name"].split(" / ")[-1], run["result"], run.get("returncode")
+
+
+def outcomes_of(run):
+    """(name, outcome) of every test case, and of every program that ended otherwise than its cases say."""
+    cases = cases_of(run + ".xml")
+    for program, ending, status in endings_of(run + ".json"):
+        outcome = ENDINGS.get(ending, FAILED)
+        for case, result in cases[program]:
+            yield f"{program}: {case}", result
+        told = any(result == FAILED for _, result in cases[program])
+        if not cases[program] or (outcome == FAILED and not told):
+            yield f"{program}" + ("" if outcome != FAILED else f": {ending}, exit status {status}"), outcome
+
 
 def main() -> int:
-    passed, failed, skipped = 0, int(sys.argv[1]), []
-    for path in sys.argv[2:]:
-        if not os.path.exists(path):
+    count = collections.Counter({FAILED: int(sys.argv[1])})
+    named = []
+    for run in sys.argv[2:]:
+        if not os.path.exists(run + ".xml") or not os.path.exists(run + ".json"):
+            count[FAILED] += 1
+            named.append(f"failed: {os.path.basename(run)}: meson ran no test of it")
             continue
-        for suite in ElementTree.parse(path).getroot().iter("testsuite"):
-            for case in suite.iter("testcase"):
-                name = f"{suite.get('name')} {case.get('name')}"
-                if case.find("failure") is not None or case.find("error") is not None:
-                    failed += 1
-                    print(f"failed: {name}")
-                elif case.find("skipped") is not None:
-                    skipped.append(name)
-                else:
-                    passed += 1
+        for name, outcome in outcomes_of(run):
+            count[outcome] += 1
+            if outcome != PASSED:
+                named.append(f"{outcome}: {os.path.basename(run)}: {name}")
 
-    for name in skipped:
-        print(f"skipped: {name}")
-    if skipped and os.environ.get("CI") == "true":
-        failed += len(skipped)
-        skipped = []
-    if passed == 0:
-        print("no test was run")
-        failed += 1
-    print(f"{passed} passed, {failed} failed" + (f", {len(skipped)} skipped" if skipped else ""))
-    return 1 if failed else 0
+    print("\n".join(named))
+    if os.environ.get("CI") == "true":
+        count[FAILED] += count.pop(SKIPPED, 0)
+    if count[PASSED] == 0:
+        print("no test has passed")
+        count[FAILED] += 1
+    skipped = f", {count[SKIPPED]} skipped" if count[SKIPPED] else ""
+    print(f"{count[PASSED]} passed, {count[FAILED]} failed{skipped}")
+    return 1 if count[FAILED] else 0
 
 
 if __name__ == "__main__":
