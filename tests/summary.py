@@ -20,6 +20,11 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 ENDINGS = {"OK": PASSED, "EXPECTEDFAIL": PASSED, "SKIP": SKIPPED}
 
 
+def plain(name):
+    """A program's own name, of "project:suite / name"."""
+    return name.split(" / ")[-1]
+
+
 def cases_of(path):
     """{program: [(case, outcome)]} of the programs that report cases."""
     cases = collections.defaultdict(list)
@@ -30,7 +35,7 @@ def cases_of(path):
         for case in suite.iter("testcase"):
             bad = case.find("failure") is not None or case.find("error") is not None
             skipped = case.find("skipped") is not None
-            cases[program].append((case.get("name"), FAILED if bad else SKIPPED if skipped else PASSED))
+            cases[plain(program)].append((case.get("name"), FAILED if bad else SKIPPED if skipped else PASSED))
     return cases
 
 
@@ -39,7 +44,7 @@ def endings_of(path):
     with open(path, encoding="utf-8") as log:
         for line in log:
             run = json.loads(line)
-            yield run["name"].split(" / ")[-1], run["result"], run.get("returncode")
+            yield plain(run["name"]), run["result"], run.get("returncode")
 
 
 def outcomes_of(run):
@@ -67,7 +72,7 @@ def main() -> int:
             if outcome != PASSED:
                 named.append(f"{outcome}: {os.path.basename(run)}: {name}")
 
-    print("\n".join(named))
+    print(*named, sep="\n")
     if os.environ.get("CI") == "true":
         count[FAILED] += count.pop(SKIPPED, 0)
     if count[PASSED] == 0:

@@ -23,9 +23,9 @@ PROGRAMS = {
 
 def run_meson(folder):
     """Leaves FOLDER/run.json and FOLDER/run.xml, of a project with one test for each program."""
-    tests = [f"test({name!r}, sh, args: ['-c', {script!r}], protocol: 'tap', timeout: 1)"
+    tests = [f"test({name!r}, sh, args: ['-c', {script!r}], protocol: 'tap', suite: 'unit', timeout: 1)"
              for name, (script, _) in PROGRAMS.items()]
-    tests += ["test('status', sh, args: ['-c', 'exit 3'])", "test('fine', sh, args: ['-c', 'exit 0'])",
+    tests += ["test('status', sh, args: ['-c', 'exit 3'])", "test('fine', sh, args: ['-c', 'exit 0'], suite: 'unit')",
               "test('late', sh, args: ['-c', 'sleep 60'], timeout: 1)"]
     (folder / "meson.build").write_text("\n".join(["project('p')", "sh = find_program('sh')", *tests]) + "\n")
     subprocess.run(["meson", "setup", "b"], cwd=folder, check=True, capture_output=True)
