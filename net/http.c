@@ -491,9 +491,10 @@ static int fail_late(const Transfer *transfer, Error *ret_error)
                 attempt ? "time-out of this try" : "deadline");
 }
 
-/* Takes libcurl's word of what has ended. */
-static void collect(HttpClient *client, Transfer *transfers, size_t n)
+/* Takes libcurl's word of what has ended; true if something has. */
+static bool collect(HttpClient *client, Transfer *transfers, size_t n)
 {
+        bool any = false;
         CURLMsg *message;
         int left;
 
@@ -502,10 +503,11 @@ static void collect(HttpClient *client, Transfer *transfers, size_t n)
                         continue;
                 for (size_t i = 0; i < n; i++)
                         if (transfers[i].easy == message->easy_handle) {
-                                transfers[i].ended = true;
+                                transfers[i].ended = any = true;
                                 transfers[i].result = message->data.result;
                         }
         }
+        return any;
 }
 
 /* Lets libcurl work until something may have happened, `until` at the latest. */
@@ -516,10 +518,8 @@ static int turn(HttpClient *client, Transfer *transfers, size_t n, Usec until, E
 
         if (curl_multi_perform(client->multi, &running) != CURLM_OK)
                 return error_set(ret_error, -ENOMEM, "%m");
-        collect(client, transfers, n);
-        for (size_t i = 0; i < n; i++)
-                if (transfers[i].ended)
-                        return 0;
+        if (collect(client, transfers, n))
+                return 0;
         if (left > 0 &&
                 curl_multi_poll(client->multi, NULL, 0, (int)(left / USEC_PER_MSEC) + 1, NULL) !=
                         CURLM_OK)
