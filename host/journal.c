@@ -1,190 +1,204 @@
 #include "host/journal.h"
 
-#include "base/file.h"
 #include "base/folder.h"
 #include "base/text.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
-#include <unistd.h>
 
 #define FILES_MAX   4096U
-#define SIGNATURE   "LPKSHHRH" /* systemd's Journal File Format, "Header" */
-#define HEADER_SIZE 16U        /* signature, compatible_flags, incompatible_flags */
-#define FLAGS_KNOWN 0x1FU      /* xz, lz4, keyed hash, zstd, compact */
+#define SECOND_LOOK 200U /* entries */
 
 static const char *const folders[] = {"var/log/journal", "run/log/journal"};
 
-/* As journalctl -u has it: what others say of a unit counts only from those who may (trusted
- * fields, systemd.journal-fields(7)). */
-static const struct {
-        const char *field;
-        const char *with; /* NULL: nothing more is asked */
-} unit_matches[] = {
-        {"_SYSTEMD_UNIT", NULL},
-        {"UNIT", "_PID=1"},
-        {"OBJECT_SYSTEMD_UNIT", "_UID=0"},
-        {"COREDUMP_UNIT", "_UID=0"},
-};
+typedef struct JournalFile {
+        char *path; /* heap */
+        struct timespec changed;
+} JournalFile;
 
-static void sd_journal_close_p(sd_journal **journal)
+typedef struct JournalLine {
+        sd_id128_t boot;
+        Usec monotonic; /* since that boot */
+        Usec wall;
+        char *text; /* heap */
+} JournalLine;
+
+typedef struct Reading {
+        const char *unit;
+        size_t max_lines, max_bytes;
+        Usec deadline;
+        JournalFile *files;
+        size_t n_files;
+        const char *folder; /* that is being listed */
+        bool nested;        /* it is one of a machine identifier */
+        JournalLine *lines; /* oldest first; room for max_lines and one more */
+        size_t n_lines, n_bytes;
+        bool full; /* a line had to go for a newer one */
+        bool late;
+        size_t n_unreadable;
+        int code;    /* of the first unreadable file */
+        Error error; /* of it */
+} Reading;
+
+DEFINE_CLEANUP(sd_journal *, sd_journal_close);
+
+static void reading_done(Reading *reading)
 {
-        sd_journal_close(*journal);
+        for (size_t i = 0; i < reading->n_files; i++)
+                free(reading->files[i].path);
+        for (size_t i = 0; i < reading->n_lines; i++)
+                free(reading->lines[i].text);
+        free(reading->files);
+        free(reading->lines);
 }
+DEFINE_CLEANUP_IN_PLACE(Reading, reading_done);
 
-typedef struct Finding {
-        char **files; /* readable journal files; paths on the heap */
-        size_t count;
-        int code; /* of the first file that cannot be read; 0: all can */
-        Error error;
-        const char *folder;
-        unsigned depth;
-} Finding;
-
-static void finding_done(Finding *finding)
+/* What sd-journal means by errors whose usual words say nothing here; NULL: those words do
+ * (systemd src/libsystemd/sd-journal/journal-file.c). */
+static const char *damage_of(int code)
 {
-        for (size_t i = 0; i < finding->count; i++)
-                free(finding->files[i]);
-        free((void *)finding->files);
-}
-DEFINE_CLEANUP_IN_PLACE(Finding, finding_done);
-
-static void note_unreadable(Finding *finding, int code, const char *path, const char *cause)
-{
-        if (finding->code == 0)
-                finding->code = error_set(
-                        &finding->error, code, "cannot read the journal '%s': %s", path, cause);
-}
-
-/* libsystemd passes over what it does not understand without a word, so we look first. */
-static int check_header(const char *path, const char **ret_cause)
-{
-        unsigned char header[HEADER_SIZE];
-        _cleanup_(close) int fd = -1;
-        uint32_t incompatible;
-
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0) {
-                *ret_cause = strerrordesc_np(errno);
-                return -errno;
+        switch (-code) {
+        case EPROTONOSUPPORT:
+                return "it was written by a newer systemd, in a format this program does not "
+                       "know";
+        case EBADMSG:
+        case EADDRNOTAVAIL:
+                return "it is corrupted";
+        case ENODATA:
+                return "it is no journal file, or cut short";
+        case EBADFD:
+                return "it is not a regular file";
+        default:
+                return NULL;
         }
-        if (pread(fd, header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-                memcmp(header, SIGNATURE, strlen(SIGNATURE)) != 0) {
-                *ret_cause = "it is no journal file, or cut short";
-                return -EBADMSG;
-        }
-        incompatible = (uint32_t)header[12] | (uint32_t)header[13] << 8 |
-                       (uint32_t)header[14] << 16 | (uint32_t)header[15] << 24;
-        if (incompatible & ~FLAGS_KNOWN) {
-                *ret_cause =
-                        "it was written by a newer systemd, in a format this program does not know";
-                return -EPROTONOSUPPORT;
-        }
-        return 0;
 }
 
-static int keep_file(Finding *finding, char *take_path)
+/* The first one is named; the others are counted. */
+static void complain(Reading *reading, int code, const char *path)
 {
-        char **files =
-                (char **)reallocarray((void *)finding->files, finding->count + 1, sizeof(*files));
+        const char *damage = damage_of(code);
+
+        if (reading->n_unreadable++ > 0)
+                return;
+        if (code == -ENODATA || code == -EADDRNOTAVAIL || code == -EBADFD)
+                code = -EBADMSG;
+        reading->code =
+                damage ? error_set(&reading->error,
+                                 code,
+                                 "cannot read the journal '%s': %s",
+                                 path,
+                                 damage)
+                       : error_set(&reading->error, code, "cannot read the journal '%s': %m", path);
+}
+
+static int list_journals(Reading *reading, const char *path, bool nested);
+
+static int add_file(Reading *reading, char *take_path, const struct stat *status)
+{
+        JournalFile *files =
+                reallocarray(reading->files, reading->n_files + 1, sizeof(*reading->files));
 
         if (!files) {
                 free(take_path);
                 return -ENOMEM;
         }
-        finding->files = files;
-        files[finding->count++] = take_path;
+        reading->files = files;
+        files[reading->n_files++] = (JournalFile){take_path, status->st_mtim};
         return 0;
 }
 
-/* Does libsystemd read it as well? One file at a time, so that the one which it cannot read is
- * known. */
-static int consider_file(Finding *finding, const char *path)
+/* "system.journal", "user-1000.journal", archived ones with '@'; '~' ends those that journald found
+ * damaged and set aside, which mostly still hold what was said before the damage. */
+static bool is_journal_name(const char *name)
 {
-        _cleanup_(sd_journal_close) sd_journal *journal = NULL;
-        const char *cause = "";
-        const char *single[] = {path, NULL};
-        char *copy;
-        int r;
+        return text_ends(name, ".journal") || text_ends(name, ".journal~");
+}
 
-        r = check_header(path, &cause);
-        if (r < 0) {
-                note_unreadable(finding, r, path, cause);
-                return 0;
-        }
-        r = sd_journal_open_files(&journal, single, 0);
-        if (r < 0) {
-                note_unreadable(finding, r, path, strerrordesc_np(-r));
-                return 0;
-        }
-        copy = text_copy(path);
-        return copy ? keep_file(finding, copy) : -ENOMEM;
+/* A machine identifier, perhaps with a namespace behind a dot. */
+static bool is_machine_folder(const char *name)
+{
+        size_t digits = strspn(name, "0123456789abcdef");
+
+        return digits == 32 && (name[digits] == '\0' || name[digits] == '.');
 }
 
 static int visit(int folder_fd, const char *name, void *userdata, Error *ret_error)
 {
-        Finding *finding = userdata;
-        _cleanup_(free) char *path = text_format("%s/%s", finding->folder, name);
+        Reading *reading = userdata;
+        _cleanup_(free) char *path = NULL;
         struct stat status;
-        int r = 0;
 
+        (void)ret_error;
+        if (!is_journal_name(name) && (reading->nested || !is_machine_folder(name)))
+                return 0;
+
+        path = text_format("%s/%s", reading->folder, name);
         if (!path)
-                return error_set(ret_error, -ENOMEM, "cannot read the journal: %m");
-        if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return 0;                                     /* rotated away meanwhile */
-        if (S_ISDIR(status.st_mode) && finding->depth == 0) { /* <machine id>/ */
-                const char *above = finding->folder;
-
-                finding->folder = path;
-                finding->depth++;
-                r = folder_list(folder_fd, name, FILES_MAX, visit, finding, ret_error);
-                finding->depth--;
-                finding->folder = above;
-        } else if (S_ISREG(status.st_mode) &&
-                   (text_ends(name, ".journal") || text_ends(name, ".journal~")))
-                r = consider_file(finding, path);
-        return r;
-}
-
-static int find_files(const char *root, Finding *finding, Error *ret_error)
-{
-        bool any = false;
-
-        for (size_t i = 0; i < ELEMENTS(folders); i++) {
-                _cleanup_(free) char *folder =
-                        text_format("%s/%s", text_equal(root, "/") ? "" : root, folders[i]);
-                int r;
-
-                if (!folder)
-                        return error_set(ret_error, -ENOMEM, "cannot read the journal: %m");
-                finding->folder = folder;
-                r = folder_list(AT_FDCWD, folder, FILES_MAX, visit, finding, ret_error);
-                if (r < 0 && r != -ENOENT)
-                        return r;
-                any |= r == 0;
+                return -ENOMEM;
+        if (fstatat(folder_fd, name, &status, 0) < 0) {
+                if (errno != ENOENT) /* rotated away */
+                        complain(reading, -errno, path);
+                return 0;
         }
-        if (!any || (finding->count == 0 && finding->code == 0))
-                return error_set(ret_error,
-                        -ENOENT,
-                        "cannot find a journal below '%s': neither in %s nor in %s",
-                        root,
-                        folders[0],
-                        folders[1]);
-        return 0;
+        if (is_journal_name(name))
+                return add_file(reading, TAKE_PTR(path), &status);
+        return S_ISDIR(status.st_mode) ? list_journals(reading, path, true) : 0;
 }
 
+/* Only a lack of memory ends the reading: a folder that cannot be listed is named. */
+static int list_journals(Reading *reading, const char *path, bool nested)
+{
+        const char *outer = reading->folder;
+        bool outer_nested = reading->nested;
+        int r;
+
+        reading->folder = path;
+        reading->nested = nested;
+        r = folder_list(AT_FDCWD, path, FILES_MAX, visit, reading, NULL);
+        reading->folder = outer;
+        reading->nested = outer_nested;
+        if (r < 0 && r != -ENOENT && r != -ENOMEM)
+                complain(reading, r, path);
+        return r == -ENOMEM ? r : 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+        const struct timespec *x = &((const JournalFile *)a)->changed;
+        const struct timespec *y = &((const JournalFile *)b)->changed;
+
+        if (x->tv_sec != y->tv_sec)
+                return x->tv_sec > y->tv_sec ? -1 : 1;
+        return (x->tv_nsec < y->tv_nsec) - (x->tv_nsec > y->tv_nsec);
+}
+
+/* `all` of them in one entry, or the next row's: UNIT is believed of the service manager alone, and
+ * what is said about others of root alone. */
 static int match_unit(sd_journal *journal, const char *unit)
 {
-        for (size_t i = 0; i < ELEMENTS(unit_matches); i++) {
-                _cleanup_(free) char *match = text_format("%s=%s", unit_matches[i].field, unit);
-                int r = match ? sd_journal_add_match(journal, match, 0) : -ENOMEM;
+        static const struct {
+                const char *field; /* whose value is the unit */
+                const char *all[2];
+        } rows[] = {
+                {"_SYSTEMD_UNIT", {}},
+                {"UNIT", {"_PID=1"}},
+                {"OBJECT_SYSTEMD_UNIT", {"_UID=0"}},
+                {"COREDUMP_UNIT", {"_UID=0", "MESSAGE_ID=fc2e22bc6ee647b6b90729ab34a250b1"}},
+        };
+        int r;
 
-                if (r >= 0 && unit_matches[i].with)
-                        r = sd_journal_add_match(journal, unit_matches[i].with, 0);
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_(free) char *match = text_format("%s=%s", rows[i].field, unit);
+
+                if (!match)
+                        return -ENOMEM;
+                r = sd_journal_add_match(journal, match, 0);
+                for (size_t j = 0; r >= 0 && j < ELEMENTS(rows[i].all) && rows[i].all[j]; j++)
+                        r = sd_journal_add_match(journal, rows[i].all[j], 0);
                 if (r >= 0)
                         r = sd_journal_add_disjunction(journal);
                 if (r < 0)
@@ -193,103 +207,263 @@ static int match_unit(sd_journal *journal, const char *unit)
         return 0;
 }
 
-/* The message where the journal stands, flat and cut; NULL when memory is out. */
-static char *take_message(sd_journal *journal, int *ret_code)
+/* The current entry's message, flat and cut. sd_journal_get_data(3) passes over a field that it
+ * cannot read as if it were not there, and an entry of a unit without a message is next to unheard
+ * of: a line stands for it. */
+static int read_message(sd_journal *journal, size_t max, char **ret)
 {
+        static const char prefix[] = "MESSAGE=", none[] = "[an entry without a readable message]";
+        const char *start = none;
         const void *data;
-        size_t length;
-        char *line;
+        size_t size;
+        char *text;
         int r;
 
-        *ret_code = 0;
-        r = sd_journal_get_data(journal, "MESSAGE", &data, &length);
-        if (r == -ENOENT)
-                return text_copy("");
-        if (r < 0) {
-                *ret_code = r;
-                return NULL;
+        r = sd_journal_get_data(journal, "MESSAGE", &data, &size);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == 0)
+                start = (const char *)data + sizeof(prefix) - 1;
+        size = r == 0 ? size - (sizeof(prefix) - 1) : sizeof(none) - 1;
+
+        text = malloc(size + 1);
+        if (!text)
+                return -ENOMEM;
+        for (size_t i = 0; i < size; i++)
+                text[i] = start[i] ? start[i] : ' ';
+        text[size] = '\0';
+        if (size > max)
+                text_shorten(text, max);
+        text_mend_utf8(text);
+        text_flatten(text);
+        *ret = text;
+        return 0;
+}
+
+static bool is_older(const JournalLine *a, const JournalLine *b)
+{
+        if (sd_id128_equal(a->boot, b->boot))
+                return a->monotonic < b->monotonic;
+        return a->wall < b->wall;
+}
+
+static void drop_oldest(Reading *reading)
+{
+        reading->n_bytes -= strlen(reading->lines[0].text) + 1;
+        free(reading->lines[0].text);
+        reading->n_lines--;
+        memmove(reading->lines, reading->lines + 1, reading->n_lines * sizeof(*reading->lines));
+        reading->full = true;
+}
+
+/* Puts the line where it belongs and lets the oldest go if there are too many. False: this line is
+ * older than all that there is room for, and so are those before it. */
+static bool insert(Reading *reading, const JournalLine *take_line)
+{
+        size_t place = reading->n_lines;
+
+        while (place > 0 && !is_older(&reading->lines[place - 1], take_line))
+                place--;
+        if (place == 0 && (reading->full || reading->n_lines >= reading->max_lines)) {
+                free(take_line->text);
+                return false;
         }
-        data = (const char *)data + strlen("MESSAGE=");
-        length -= strlen("MESSAGE=");
-        line = text_copy_part(data, length > JOURNAL_LINE_MAX ? JOURNAL_LINE_MAX : length);
-        if (line && length > JOURNAL_LINE_MAX)
-                text_shorten(line, JOURNAL_LINE_MAX - 1);
-        if (line)
-                text_flatten(line);
-        return line;
+
+        memmove(reading->lines + place + 1,
+                reading->lines + place,
+                (reading->n_lines - place) * sizeof(*reading->lines));
+        reading->lines[place] = *take_line;
+        reading->n_lines++;
+        reading->n_bytes += strlen(take_line->text) + 1;
+        while (reading->n_lines > reading->max_lines || reading->n_bytes > reading->max_bytes)
+                drop_oldest(reading);
+        return true;
 }
 
-typedef struct Lines {
-        char *texts[JOURNAL_LINES_MAX]; /* newest first */
-        size_t count, bytes;
-} Lines;
-
-static void lines_done(Lines *lines)
+/* The entry that the journal stands at. 1: go on to the one before it; 0: none before is wanted. */
+static int take_entry(Reading *reading, sd_journal *journal)
 {
-        for (size_t i = 0; i < lines->count; i++)
-                free(lines->texts[i]);
+        size_t max_text = reading->max_bytes > JOURNAL_LINE_MAX ? JOURNAL_LINE_MAX - 1
+                          : reading->max_bytes > 0              ? reading->max_bytes - 1
+                                                                : 0;
+        JournalLine line = {};
+        int r;
+
+        r = sd_journal_get_realtime_usec(journal, &line.wall);
+        if (r >= 0)
+                r = sd_journal_get_monotonic_usec(journal, &line.monotonic, &line.boot);
+        if (r >= 0)
+                r = read_message(journal, max_text, &line.text);
+        if (r < 0)
+                return r;
+        return insert(reading, &line);
 }
-DEFINE_CLEANUP_IN_PLACE(Lines, lines_done);
 
-/* From the end backwards, until there are enough, the room is full, or the deadline comes. */
-static int collect(sd_journal *journal, size_t wanted, size_t room, Usec deadline, Lines *lines)
+/* True if sd-journal still holds the one file, with entries in it: one that it finds broken while
+ * it reads, it lets go, and reports an end. */
+static bool holds_entries(sd_journal *journal)
 {
+        uint64_t from, to;
+
+        return sd_journal_get_cutoff_realtime_usec(journal, &from, &to) > 0;
+}
+
+/* Walks back from the tail until an entry is not wanted, the journal begins, or time is up. */
+static int read_backwards(Reading *reading, sd_journal *journal, bool *ret_any)
+{
+        bool held = holds_entries(journal), any = false;
         int r;
 
         r = sd_journal_seek_tail(journal);
-        if (r < 0)
-                return r;
-        while (lines->count < wanted) {
-                char *line;
-                int code;
-
-                if (clock_passed(&clock_system, deadline))
-                        return -ETIMEDOUT;
-                r = sd_journal_previous(journal);
-                if (r <= 0)
-                        return r;
-                line = take_message(journal, &code);
-                if (!line)
-                        return code < 0 ? code : -ENOMEM;
-                lines->bytes += strlen(line) + 1;
-                if (lines->bytes > room) {
-                        free(line);
+        while (r >= 0) {
+                if (clock_passed(&clock_system, reading->deadline)) {
+                        reading->late = true;
                         return 0;
                 }
-                lines->texts[lines->count++] = line;
+                r = sd_journal_previous(journal);
+                if (r == 0 && held && !holds_entries(journal))
+                        return -EBADMSG;
+                if (r <= 0)
+                        break;
+                any = true;
+                r = take_entry(reading, journal);
+                if (r == 0)
+                        break;
+        }
+        *ret_any = any;
+        return r;
+}
+
+/* The unit is found through the file's hash table. Where that finds nothing, the newest entries
+ * are asked themselves: one of the unit among them means that the table is broken. */
+static int look_again(Reading *reading, sd_journal *journal)
+{
+        static const char *const fields[] = {"_SYSTEMD_UNIT", "UNIT"};
+        const char *unit = reading->unit;
+        bool held = holds_entries(journal);
+        const char *data;
+        size_t size;
+        int r;
+
+        sd_journal_flush_matches(journal);
+        r = sd_journal_seek_tail(journal);
+        for (size_t n = 0; r >= 0 && n < SECOND_LOOK; n++) {
+                r = sd_journal_previous(journal);
+                if (r <= 0)
+                        return r == 0 && held && !holds_entries(journal) ? -EBADMSG : r;
+                for (size_t i = 0; i < ELEMENTS(fields); i++) {
+                        size_t skip = strlen(fields[i]) + 1;
+
+                        if (sd_journal_get_data(journal, fields[i], (const void **)&data, &size) ==
+                                        0 &&
+                                size == skip + strlen(unit) &&
+                                memcmp(data + skip, unit, strlen(unit)) == 0)
+                                return -EBADMSG;
+                }
+                if (clock_passed(&clock_system, reading->deadline))
+                        break;
+        }
+        return r < 0 ? r : 0;
+}
+
+static int open_and_read(Reading *reading, const char *path)
+{
+        _cleanup_(sd_journal_close) sd_journal *journal = NULL;
+        const char *paths[] = {path, NULL};
+        bool any = true;
+        int r;
+
+        r = sd_journal_open_files(&journal, paths, 0);
+        if (r < 0)
+                return r;
+        /* What is more of a field is not even decompressed; room for the name, and a rest to cut.
+         */
+        r = sd_journal_set_data_threshold(journal, 2 * JOURNAL_LINE_MAX);
+        if (r >= 0)
+                r = match_unit(journal, reading->unit);
+        if (r >= 0)
+                r = read_backwards(reading, journal, &any);
+        return r >= 0 && !any ? look_again(reading, journal) : r;
+}
+
+static int read_files(Reading *reading)
+{
+        int r;
+
+        for (size_t i = 0; i < reading->n_files; i++) {
+                if (clock_passed(&clock_system, reading->deadline)) {
+                        reading->late = true;
+                        return 0;
+                }
+                r = open_and_read(reading, reading->files[i].path);
+                if (r == -ENOENT) /* rotated away since it was listed */
+                        continue;
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0)
+                        complain(reading, r, reading->files[i].path);
         }
         return 0;
 }
 
-static int read_files(const Finding *finding,
-        const char *unit,
-        size_t wanted,
-        Usec deadline,
-        Buffer *ret,
-        Error *ret_error)
+static int read_all(Reading *reading, const char *root)
 {
-        _cleanup_(sd_journal_close) sd_journal *journal = NULL;
-        _cleanup_(lines_done) Lines lines = {};
-        const char **paths;
-        int r;
+        int r = 0;
 
-        paths = (const char **)calloc(finding->count + 1, sizeof(*paths));
-        if (!paths)
-                return error_set(ret_error, -ENOMEM, "cannot read the journal: %m");
-        for (size_t i = 0; i < finding->count; i++)
-                paths[i] = finding->files[i];
-        r = sd_journal_open_files(&journal, paths, 0);
-        free((void *)paths);
+        reading->lines = calloc(reading->max_lines + 1, sizeof(*reading->lines));
+        if (!reading->lines)
+                return -ENOMEM;
 
-        if (r >= 0)
-                r = match_unit(journal, unit);
-        if (r >= 0)
-                r = collect(journal, wanted, ret->max - ret->size, deadline, &lines);
-        for (size_t i = lines.count; i-- > 0;)
-                if (buffer_append_format(ret, "%s\n", lines.texts[i]) < 0)
-                        break;
+        for (size_t i = 0; r == 0 && i < ELEMENTS(folders); i++) {
+                _cleanup_(free) char *path =
+                        text_format("%s/%s", text_equal(root, "/") ? "" : root, folders[i]);
+
+                r = path ? list_journals(reading, path, false) : -ENOMEM;
+        }
         if (r < 0)
-                return error_set(ret_error, r, "cannot read the journal of '%s': %m", unit);
+                return r;
+
+        if (reading->n_files > 0)
+                qsort(reading->files, reading->n_files, sizeof(*reading->files), newest_first);
+        return read_files(reading);
+}
+
+static int append_lines(const Reading *reading, Buffer *ret)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < reading->n_lines; i++) {
+                r = buffer_append_text(ret, reading->lines[i].text);
+                if (r == 0)
+                        r = buffer_append(ret, "\n", 1);
+        }
+        return r;
+}
+
+/* What has to be said of a reading that ran to its end: what is missing in it, and why. */
+static int judge(const Reading *reading, const char *root, Error *ret_error)
+{
+        if (reading->n_unreadable > 0) {
+                (void)error_set(ret_error, reading->code, "%s", reading->error.text);
+                if (reading->n_unreadable > 1)
+                        (void)error_append(ret_error,
+                                reading->code,
+                                ", and %zu more cannot be read",
+                                reading->n_unreadable - 1);
+                return reading->code;
+        }
+        if (reading->late)
+                return error_set(ret_error,
+                        -ETIMEDOUT,
+                        "cannot read the journal of '%s' to its end: the time was over",
+                        reading->unit);
+        if (reading->n_files == 0)
+                return error_set(ret_error,
+                        -ENOENT,
+                        "cannot find a journal below '%s': neither in %s nor in %s",
+                        root,
+                        folders[0],
+                        folders[1]);
         return 0;
 }
 
@@ -300,15 +474,18 @@ int journal_read_unit(const char *root,
         Buffer *ret,
         Error *ret_error)
 {
-        _cleanup_(finding_done) Finding finding = {};
+        _cleanup_(reading_done) Reading reading = {
+                .unit = unit,
+                .max_lines = lines < JOURNAL_LINES_MAX ? lines : JOURNAL_LINES_MAX,
+                .max_bytes = ret->max - ret->size,
+                .deadline = deadline,
+        };
         int r;
 
-        if (lines > JOURNAL_LINES_MAX)
-                lines = JOURNAL_LINES_MAX;
-        r = find_files(root, &finding, ret_error);
-        if (r == 0 && finding.count > 0)
-                r = read_files(&finding, unit, lines, deadline, ret, ret_error);
-        if (r == 0 && finding.code < 0)
-                r = error_set(ret_error, finding.code, "%s", finding.error.text);
-        return r;
+        r = read_all(&reading, root);
+        if (r == 0)
+                r = append_lines(&reading, ret);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot read the journal of '%s': %m", unit);
+        return judge(&reading, root, ret_error);
 }

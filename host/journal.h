@@ -1,8 +1,10 @@
 /* The systemd journal of this machine, read: the last lines of a unit, for the reason of a failure.
  *
  * Journals as systemd writes them today are understood (zstd, lz4 and xz compression, keyed hashes,
- * the compact format). A journal file that cannot be read is named; it is never taken for an empty
- * one.
+ * the compact format); no journald has to run. Files are read one by one: sd_journal_open_files(3)
+ * on all of them drops without a word what it finds broken on the way, and a service would look
+ * silent. Here a file that cannot be read, or that breaks off, is named; it is never taken for an
+ * empty one.
  */
 
 #pragma once
@@ -21,9 +23,9 @@
  * oldest first.
  *
  * 0 with nothing appended: the unit has said nothing. -ENOENT: no journal there; -EPROTONOSUPPORT,
- * -EBADMSG, -EACCES …: a file that cannot be read, named in the sentence; what the other files say
- * is appended all the same. -ETIMEDOUT: the deadline (of clock_system) came; what was found is
- * appended. */
+ * -EBADMSG, -EACCES …: a file or folder that cannot be read, named in the sentence; what the other
+ * files say is appended all the same. -ETIMEDOUT: the deadline (of clock_system) came; what was
+ * found is appended. */
 int journal_read_unit(const char *root,
         const char *unit,
         size_t lines,

@@ -522,14 +522,17 @@ static int probe_query(Probe *probe, char **arguments)
         return put_result(probe, "value", found ? found : "");
 }
 
-/* journal ROOT UNIT LINES */
+/* journal ROOT UNIT LINES [BYTES] */
 static int probe_journal(Probe *probe, char **arguments)
 {
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(200000);
-        uint64_t lines = 0;
+        uint64_t lines = 0, size = text.max;
         int r;
 
         r = text_to_uint64(arguments[2], 0, 100000, &lines);
+        if (r == 0 && arguments[3])
+                r = text_to_uint64(arguments[3], 0, text.max, &size);
+        text.max = size;
         if (r == 0)
                 r = journal_read_unit(
                         arguments[0], arguments[1], lines, probe->deadline, &text, &probe->error);
