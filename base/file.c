@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -13,7 +14,9 @@
 
 #define READ_STEP        (64U * 1024U)
 #define LOCK_RETRY       (20 * USEC_PER_MSEC)
-#define TEMPORARY_RANDOM 8U /* bytes */
+#define TEMPORARY_RANDOM 8U              /* bytes */
+#define STALE_AFTER      USEC_PER_MINUTE /* no writer takes that long from its last write on */
+#define STALE_SEARCH     10000U          /* entries */
 #define TEMPORARY_SUFFIX '~'
 
 int file_read_fd(int fd, const char *name, size_t max, Buffer *ret, Error *ret_error)
@@ -116,6 +119,42 @@ static int temporary_name(const char *name, char *ret, size_t size, Error *ret_e
         return 0;
 }
 
+/* True of what temporary_name() makes for `name`. */
+static bool is_temporary(const char *entry, const char *name)
+{
+        size_t length = strlen(name);
+
+        if (entry[0] != '.' || strncmp(entry + 1, name, length) != 0 || entry[1 + length] != '.')
+                return false;
+        entry += length + 2;
+        return strspn(entry, "0123456789abcdef") == 2 * (size_t)TEMPORARY_RANDOM &&
+               entry[2 * (size_t)TEMPORARY_RANDOM] == TEMPORARY_SUFFIX &&
+               !entry[2 * (size_t)TEMPORARY_RANDOM + 1];
+}
+
+static int remove_if_stale(int folder_fd, const char *entry, void *userdata, Error *ret_error)
+{
+        Usec now = clock_wall(&clock_system);
+        struct stat status;
+
+        (void)ret_error;
+        if (is_temporary(entry, userdata) &&
+                fstatat(folder_fd, entry, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISREG(status.st_mode) &&
+                (Usec)status.st_mtim.tv_sec * USEC_PER_SEC + STALE_AFTER < now)
+                (void)unlinkat(folder_fd, entry, 0);
+        return 0;
+}
+
+/* What writers of this file left when they were killed may be keys: nobody else would remove it. */
+static void remove_stale(int parent_fd, const char *name)
+{
+        char copy[256];
+
+        if (text_put(copy, sizeof(copy), name) == 0)
+                (void)folder_list(parent_fd, ".", STALE_SEARCH, remove_if_stale, copy, NULL);
+}
+
 static int write_all(int fd, const void *data, size_t size)
 {
         const char *bytes = data;
@@ -196,6 +235,7 @@ static int write_and_place(int folder_fd,
         r = open_parent(folder_fd, path, &parent_fd, &name, ret_error);
         if (r < 0)
                 return r;
+        remove_stale(parent_fd, name);
         r = temporary_name(name, temporary, sizeof(temporary), ret_error);
         if (r < 0)
                 return r;

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -206,7 +207,75 @@ static int sync_tree(int fd, unsigned depth)
         return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* What kills have left beside the folder: ".<name>.new~" alone, as there is one name for it. */
+/* Before an old folder that is to be kept leaves its place, a symbolic link ".<name>.keep~" notes
+ * "<inode of the new one>/<name to keep the old one by>". If a kill comes between the exchange and
+ * the old one's new name, the note tells the next replacement which of the two lies in the staging
+ * folder's place. */
+static void note_name(const FolderReplacement *replacement, char ret[256])
+{
+        (void)snprintf(ret, 256, ".%.200s.keep~", replacement->name);
+}
+
+static int make_note(const FolderReplacement *replacement, const char *keep_as)
+{
+        char name[256], text[300];
+        struct stat status;
+
+        if (fstat(replacement->staging_fd, &status) < 0)
+                return -errno;
+        note_name(replacement, name);
+        (void)snprintf(text, sizeof(text), "%" PRIu64 "/%s", (uint64_t)status.st_ino, keep_as);
+        return symlinkat(text, replacement->parent_fd, name) < 0 ? -errno : 0;
+}
+
+static int remove_note(const FolderReplacement *replacement)
+{
+        char name[256];
+
+        note_name(replacement, name);
+        return unlinkat(replacement->parent_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int keep_old(const FolderReplacement *replacement, const char *keep_as)
+{
+        int parent_fd = replacement->parent_fd;
+
+        if (renameat2(parent_fd, replacement->staging_name, parent_fd, keep_as, RENAME_NOREPLACE) <
+                0)
+                return -errno;
+        (void)remove_note(replacement); /* one too many says nothing that is wrong */
+        return 0;
+}
+
+/* Gives the old folder of a commit that was killed the name that it was to be kept by. */
+static int finish_keeping(const FolderReplacement *replacement)
+{
+        char name[256], text[300];
+        struct stat status;
+        uint64_t inode;
+        char *slash;
+        ssize_t length;
+
+        note_name(replacement, name);
+        length = readlinkat(replacement->parent_fd, name, text, sizeof(text) - 1);
+        if (length < 0)
+                return errno == ENOENT ? 0 : -errno;
+        text[length] = '\0';
+        slash = strchr(text, '/');
+        if (slash)
+                *slash = '\0';
+
+        if (slash && text_to_uint64(text, 0, UINT64_MAX, &inode) == 0 &&
+                fstatat(replacement->parent_fd,
+                        replacement->staging_name,
+                        &status,
+                        AT_SYMLINK_NOFOLLOW) == 0 &&
+                status.st_ino != inode)
+                return keep_old(replacement, slash + 1);
+        return remove_note(replacement);
+}
+
+/* What a kill has left beside the folder goes first: there is one name for it. */
 static int make_staging(FolderReplacement *replacement, const char *path, Error *ret_error)
 {
         int r;
@@ -215,6 +284,9 @@ static int make_staging(FolderReplacement *replacement, const char *path, Error 
                 sizeof(replacement->staging_name),
                 ".%.200s.new~",
                 replacement->name);
+        r = finish_keeping(replacement);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot keep the folder that was '%s': %m", path);
         r = folder_remove(replacement->parent_fd, replacement->staging_name, ret_error);
         if (r < 0)
                 return r;
@@ -263,22 +335,9 @@ int folder_replacement_begin(
         return 0;
 }
 
-/* The new folder, complete, takes the old one's backup's name before it takes its place: so the one
- * step that swaps them also names the backup, and no kill can lose it. */
-static int swap(FolderReplacement *replacement, const char *keep_as)
+static int exchange(const FolderReplacement *replacement)
 {
         int parent_fd = replacement->parent_fd;
-
-        if (keep_as) {
-                if (renameat2(parent_fd,
-                            replacement->staging_name,
-                            parent_fd,
-                            keep_as,
-                            RENAME_NOREPLACE) < 0)
-                        return -errno;
-                (void)text_put(
-                        replacement->staging_name, sizeof(replacement->staging_name), keep_as);
-        }
 
         if (renameat2(parent_fd,
                     replacement->staging_name,
@@ -289,9 +348,59 @@ static int swap(FolderReplacement *replacement, const char *keep_as)
         return 0;
 }
 
+/* The exchange, and the old one's new name; on failure the old one is in its place again. */
+static int exchange_and_keep(FolderReplacement *replacement, const char *keep_as, Error *ret_error)
+{
+        const char *name = replacement->name;
+        int r;
+
+        if (faccessat(replacement->parent_fd, keep_as, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return error_set(
+                        ret_error, -EEXIST, "cannot keep the old '%s' as '%s': %m", name, keep_as);
+        r = make_note(replacement, keep_as);
+        if (r == 0)
+                r = exchange(replacement);
+        if (r < 0) {
+                (void)remove_note(replacement);
+                return error_set(ret_error, r, "cannot put the new '%s' in place: %m", name);
+        }
+
+        r = keep_old(replacement, keep_as);
+        if (r < 0) {
+                (void)error_set(
+                        ret_error, r, "cannot keep the old '%s' as '%s': %m", name, keep_as);
+                if (exchange(replacement) < 0)
+                        replacement->staging_name[0] = '\0'; /* the note says what is to be done */
+                else
+                        (void)remove_note(replacement);
+        }
+        return r;
+}
+
+static int put_in_place(
+        FolderReplacement *replacement, bool old, const char *keep_as, Error *ret_error)
+{
+        int r = 0;
+
+        if (old && keep_as)
+                return exchange_and_keep(replacement, keep_as, ret_error);
+        if (old)
+                r = exchange(replacement);
+        else if (renameat2(replacement->parent_fd,
+                         replacement->staging_name,
+                         replacement->parent_fd,
+                         replacement->name,
+                         RENAME_NOREPLACE) < 0)
+                r = -errno;
+        if (r < 0)
+                return error_set(
+                        ret_error, r, "cannot put the new '%s' in place: %m", replacement->name);
+        return 0;
+}
+
 int folder_replacement_commit(FolderReplacement *replacement, const char *keep_as, Error *ret_error)
 {
-        const char *name = replacement->name, *staging = replacement->staging_name;
+        const char *name = replacement->name;
         int parent_fd = replacement->parent_fd, r;
         bool old;
 
@@ -300,19 +409,20 @@ int folder_replacement_commit(FolderReplacement *replacement, const char *keep_a
                 return error_set(ret_error, r, "cannot make the new '%s' durable: %m", name);
 
         old = faccessat(parent_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-        if (old)
-                r = swap(replacement, keep_as);
-        else if (renameat2(parent_fd, staging, parent_fd, name, RENAME_NOREPLACE) < 0)
-                r = -errno;
+        r = put_in_place(replacement, old, keep_as, ret_error);
         if (r < 0)
-                return error_set(ret_error, r, "cannot put the new '%s' in place: %m", name);
+                return r;
+        /* Where the staging folder was, now lies the old one, unless it is kept. */
+        if (!old || keep_as)
+                replacement->staging_name[0] = '\0';
         if (fsync(parent_fd) < 0)
                 return error_set(ret_error, -errno, "cannot make the new '%s' durable: %m", name);
 
-        /* Where the staging folder was, now lies the old one. */
-        if (old && !keep_as)
-                r = folder_remove(parent_fd, staging, ret_error);
-        replacement->staging_name[0] = '\0';
+        if (old && !keep_as) {
+                r = folder_remove(parent_fd, replacement->staging_name, ret_error);
+                if (r == 0)
+                        replacement->staging_name[0] = '\0';
+        }
         return r;
 }
 

@@ -20,9 +20,11 @@ int folder_remove(int folder_fd, const char *path, Error *ret_error);
 /* Whole-folder replacement. A staging folder beside `path` is made (mode 0700) and its descriptor
  * given; the caller fills it; the commit makes all of it durable (syncing files and folders), puts
  * it in path's place in one step (renameat2(2) RENAME_EXCHANGE, or RENAME_NOREPLACE where nothing
- * was), and keeps the old one as `keep_as` (beside it; NULL: it is removed). A kill before the step
- * leaves the old folder whole, one behind it the new one whole; what a kill leaves beside them is
- * taken away by the next replacement of the same path. */
+ * was), and keeps the old one as `keep_as` (beside it, where nothing of that name may be: -EEXIST;
+ * NULL: it is removed). A kill before the step leaves the old folder whole, one behind it the new
+ * one whole. What a kill leaves beside them is put right by the next replacement of the same path:
+ * an old folder that was to be kept gets its name, all else is removed. One replacement of a path
+ * at a time: take a file_lock() where there could be two. */
 typedef struct FolderReplacement {
         int parent_fd;  /* where both lie; -1 once done */
         int staging_fd; /* to fill; owned here */

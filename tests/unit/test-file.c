@@ -184,6 +184,49 @@ static void a_folder_is_replaced_as_a_whole(void **state)
         assert_int_equal(count_entries(scratch->fd, "."), 2);
 }
 
+static void what_is_kept_is_never_overwritten(void **state)
+{
+        const Scratch *scratch = *state;
+        _cleanup_(folder_replacement_done) FolderReplacement replacement = FOLDER_REPLACEMENT_INIT;
+        Error error = ERROR_INIT;
+
+        assert_int_equal(folder_make(scratch->fd, "etc", 0755, NULL), 0);
+        assert_int_equal(file_create(scratch->fd, "etc.backup", "mine", 4, 0600, NULL), 0);
+        assert_int_equal(folder_replacement_begin(scratch->fd, "etc", &replacement, NULL), 0);
+        fill(&replacement, "never");
+        assert_int_equal(folder_replacement_commit(&replacement, "etc.backup", &error), -EEXIST);
+        assert_string_equal(error.text, "cannot keep the old 'etc' as 'etc.backup': File exists");
+        folder_replacement_done(&replacement);
+        holds(scratch->fd, "etc.backup", "mine");
+        assert_int_equal(count_entries(scratch->fd, "etc"), 0);
+        assert_int_equal(count_entries(scratch->fd, "."), 2);
+}
+
+static void only_stale_temporaries_of_the_same_file_go(void **state)
+{
+        static const char *const stay[] = {".a.0123456789abcdef",
+                ".a.0123456789abcdeg~",
+                ".b.0123456789abcdef~",
+                ".a.0123456789abcdef0~",
+                "a.0123456789abcdef~"};
+        static const char stale[] = ".a.0123456789abcdef~", young[] = ".a.fedcba9876543210~";
+        static const struct timespec long_ago[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+        const Scratch *scratch = *state;
+
+        for (size_t i = 0; i < ELEMENTS(stay); i++) {
+                assert_int_equal(file_create(scratch->fd, stay[i], "", 0, 0600, NULL), 0);
+                assert_int_equal(utimensat(scratch->fd, stay[i], long_ago, 0), 0);
+        }
+        assert_int_equal(file_create(scratch->fd, stale, "key", 3, 0600, NULL), 0);
+        assert_int_equal(utimensat(scratch->fd, stale, long_ago, 0), 0);
+        assert_int_equal(file_create(scratch->fd, young, "key", 3, 0600, NULL), 0);
+
+        assert_int_equal(file_write_atomic(scratch->fd, "a", "x", 1, 0600, NULL), 0);
+        assert_int_equal(faccessat(scratch->fd, stale, F_OK, 0), -1);
+        holds(scratch->fd, young, "key");
+        assert_int_equal(count_entries(scratch->fd, "."), ELEMENTS(stay) + 2);
+}
+
 static void without_a_commit_nothing_changes(void **state)
 {
         const Scratch *scratch = *state;
@@ -220,5 +263,7 @@ TESTS_MAIN(IN_SCRATCH(a_file_is_replaced_with_its_mode),
         IN_SCRATCH(hostile_files_are_named),
         IN_SCRATCH(a_lock_holds_one),
         IN_SCRATCH(a_folder_is_replaced_as_a_whole),
+        IN_SCRATCH(what_is_kept_is_never_overwritten),
+        IN_SCRATCH(only_stale_temporaries_of_the_same_file_go),
         IN_SCRATCH(without_a_commit_nothing_changes),
         IN_SCRATCH(a_tree_is_removed_and_links_are_not_followed))
