@@ -229,7 +229,7 @@ static int write_and_place(int folder_fd,
 {
         _cleanup_(close) int parent_fd = -1;
         char temporary[256];
-        const char *name = NULL;
+        const char *name = path;
         int r;
 
         r = open_parent(folder_fd, path, &parent_fd, &name, ret_error);
@@ -313,7 +313,7 @@ int file_write_if_changed(int folder_fd,
 int file_remove(int folder_fd, const char *path, Error *ret_error)
 {
         _cleanup_(close) int parent_fd = -1;
-        const char *name = NULL;
+        const char *name = path;
         int r;
 
         if (faccessat(folder_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)

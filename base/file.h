@@ -2,10 +2,10 @@
  * content or the new, never a mix.
  *
  * Writing is a temporary file in the same folder (".<name>.<random>~"), mode set on the descriptor,
- * write, fsync, rename, fsync of the folder. What a killed writer leaves of that, the next writer of
- * the same file removes once it is a minute old. Paths are relative to `folder_fd`, as with openat(2);
- * AT_FDCWD is the current folder. Everything is O_CLOEXEC, and final symbolic links are not
- * followed when writing: they are replaced.
+ * write, fsync, rename, fsync of the folder. What a killed writer leaves of that, the next writer
+ * of the same file removes once it is a minute old. Paths are relative to `folder_fd`, as with
+ * openat(2); AT_FDCWD is the current folder. Everything is O_CLOEXEC, and final symbolic links are
+ * not followed when writing: they are replaced.
  */
 
 #pragma once

@@ -33,9 +33,9 @@ typedef struct Reading {
         Usec deadline;
         JournalFile *files;
         size_t n_files;
-        const char *folder; /* that is being listed */
-        bool nested;        /* it is one of a machine identifier */
-        JournalLine *lines; /* oldest first; room for max_lines and one more */
+        const char *folder;                       /* that is being listed */
+        bool nested;                              /* it is one of a machine identifier */
+        JournalLine lines[JOURNAL_LINES_MAX + 1]; /* newest first */
         size_t n_lines, n_bytes;
         bool full; /* a line had to go for a newer one */
         bool late;
@@ -53,7 +53,6 @@ static void reading_done(Reading *reading)
         for (size_t i = 0; i < reading->n_lines; i++)
                 free(reading->lines[i].text);
         free(reading->files);
-        free(reading->lines);
 }
 DEFINE_CLEANUP_IN_PLACE(Reading, reading_done);
 
@@ -230,7 +229,7 @@ static int read_message(sd_journal *journal, size_t max, char **ret)
         if (!text)
                 return -ENOMEM;
         for (size_t i = 0; i < size; i++)
-                text[i] = start[i] ? start[i] : ' ';
+                text[i] = (char)(start[i] ? start[i] : ' ');
         text[size] = '\0';
         if (size > max)
                 text_shorten(text, max);
@@ -249,11 +248,11 @@ static bool is_older(const JournalLine *a, const JournalLine *b)
 
 static void drop_oldest(Reading *reading)
 {
-        reading->n_bytes -= strlen(reading->lines[0].text) + 1;
-        free(reading->lines[0].text);
-        reading->n_lines--;
-        memmove(reading->lines, reading->lines + 1, reading->n_lines * sizeof(*reading->lines));
+        char *oldest = reading->lines[--reading->n_lines].text;
+
+        reading->n_bytes -= strlen(oldest) + 1;
         reading->full = true;
+        free(oldest);
 }
 
 /* Puts the line where it belongs and lets the oldest go if there are too many. False: this line is
@@ -262,9 +261,10 @@ static bool insert(Reading *reading, const JournalLine *take_line)
 {
         size_t place = reading->n_lines;
 
-        while (place > 0 && !is_older(&reading->lines[place - 1], take_line))
+        while (place > 0 && is_older(&reading->lines[place - 1], take_line))
                 place--;
-        if (place == 0 && (reading->full || reading->n_lines >= reading->max_lines)) {
+        if (place == reading->n_lines &&
+                (reading->full || reading->n_lines >= reading->max_lines)) {
                 free(take_line->text);
                 return false;
         }
@@ -410,10 +410,6 @@ static int read_all(Reading *reading, const char *root)
 {
         int r = 0;
 
-        reading->lines = calloc(reading->max_lines + 1, sizeof(*reading->lines));
-        if (!reading->lines)
-                return -ENOMEM;
-
         for (size_t i = 0; r == 0 && i < ELEMENTS(folders); i++) {
                 _cleanup_(free) char *path =
                         text_format("%s/%s", text_equal(root, "/") ? "" : root, folders[i]);
@@ -432,7 +428,7 @@ static int append_lines(const Reading *reading, Buffer *ret)
 {
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < reading->n_lines; i++) {
+        for (size_t i = reading->n_lines; r == 0 && i-- > 0;) {
                 r = buffer_append_text(ret, reading->lines[i].text);
                 if (r == 0)
                         r = buffer_append(ret, "\n", 1);
