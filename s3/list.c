@@ -33,8 +33,10 @@ static int decode(char *text)
                                 return -EBADMSG;
                         *to++ = (char)(unsigned char)(high * 16 + low);
                         from += 2;
-                } else
-                        *to++ = *from == '+' ? ' ' : *from;
+                } else if (*from == '+')
+                        *to++ = ' ';
+                else
+                        *to++ = *from;
         }
         *to = '\0';
         return 0;
