@@ -39,10 +39,28 @@ THIRD_PARTIES = {
     "event2/": ["rehearsal/event.c"],
 }
 
-BANNED = ("sprintf vsprintf strcpy strcat gets system popen strtok atoi atol setenv putenv getpwnam getpwuid getgrnam getaddrinfo "
-          "gethostbyname dlopen localtime setlocale rand srand mktemp tmpnam alloca").split()
+# Calls that overflow, that start a shell, or that make a static program load what its host has (nss, gconv, locales).
+BANNED = ("sprintf vsprintf strcpy stpcpy strcat strncpy strncat gets scanf sscanf strtok strtok_r atoi atol atoll alloca "
+          "system popen execlp execvp rand srand random mktemp tmpnam tempnam setenv putenv unsetenv "
+          "getpwnam getpwnam_r getpwuid getpwuid_r getpwent getgrnam getgrnam_r getgrgid getgrgid_r getgrouplist initgroups "
+          "getaddrinfo getnameinfo gethostbyname gethostbyaddr getservbyname res_query res_search "
+          "dlopen dlsym iconv_open setlocale newlocale localtime localtime_r ctime ctime_r mktime tzset").split()
 
-FILE_LINES, FUNCTION_LINES, COLUMNS = 700, 80, 110
+# A public function's name holds its header's name as words; where the module's word is another, it stands here.
+MODULE_WORDS = {
+    "aws/endpoint.h": ["aws_partition_", "aws_region_"],
+    "aws/service.h": ["aws_call_"],
+    "aws/session.h": ["aws_perform"],
+    "base/clock.h": ["usec_"],
+    "base/macro.h": ["free_p", "close_p"],
+    "s3/address.h": ["s3_"],
+    "s3/finality.h": ["s3_final_after"],
+    "s3/object.h": ["s3_"],
+    "s3/request.h": ["s3_"],
+    "s3/store-parts.h": ["store_"],
+}
+
+FILE_LINES, FUNCTION_LINES, COLUMNS = 700, 60, 110
 
 
 def sources(tree):
@@ -103,12 +121,64 @@ def rule_sizes(tree):
                 yield f"{path}:{number}: {len(line)} columns"
 
 
+def without_comments(text):
+    """Comments and preprocessor lines become as many empty lines."""
+    pattern = r"/\*[\s\S]*?\*/|^[ \t]*#(?:.*\\\n)*.*"
+    return re.sub(pattern, lambda found: "\n" * found[0].count("\n"), text, flags=re.M)
+
+
+def rule_names(tree):
+    for path, text in sources(tree).items():
+        if not path.endswith(".h"):
+            continue
+        blank = without_comments(text)
+        words = MODULE_WORDS.get(path, []) + [pathlib.PurePath(path).stem.replace("-", "_")]
+        for found in re.finditer(r"^(?!static|typedef|DEFINE_)[A-Za-z_][\w \t*]*\b([a-z_0-9]+)\(", blank, re.M):
+            if not any(word in found[1] for word in words):
+                yield f"{path}:{blank.count(chr(10), 0, found.start()) + 1}: {found[1]}() lacks its module's name ({' or '.join(words)})"
+
+
+def function(lines):
+    return "int f(void)\n{\n" + "        x();\n" * lines + "}\n"
+
+
+# For each rule: trees that it must complain of (with what it must say) and trees that it must let pass.
 RULES = {
-    rule_layers: {"net/a.c": '#include "s3/store.h"\n'},
-    rule_third_parties: {"s3/a.c": "#include <curl/curl.h>\n"},
-    rule_banned_calls: {"base/a.c": "int f(void) { return system(x); }\n"},
-    rule_unfinished: {"docs/a.md": "TODO: more\n"},
-    rule_sizes: {"base/a.c": "int f(void)\n{\n" + "        x();\n" * 100 + "}\n"},
+    rule_layers: [
+        ("net/a.c", '#include "s3/store.h"\n', "net/a.c:1: net/ may not include s3/store.h"),
+        ("base/a.c", '\n#include "net/http.h"\n', "base/a.c:2: base/ may not include net/http.h"),
+        ("base/a.c", '#include "a.h"\n', 'base/a.c:1: include "a.h" by its folder'),
+        ("aws/a.c", '#include "tests/unit/test.h"\n', "aws/a.c:1: aws/ may not include tests/unit/test.h"),
+        ("s3/a.c", '#include "net/http.h"\n#include <errno.h>\n', None),
+    ],
+    rule_third_parties: [
+        ("s3/a.c", "#include <curl/curl.h>\n", "s3/a.c:1: <curl/curl.h> is for net/http.c"),
+        ("net/http.h", "#include <curl/curl.h>\n", "net/http.h:1: <curl/curl.h> is for net/http.c"),
+        ("aws/a.c", "#include <openssl/evp.h>\n", "aws/a.c:1: <openssl/evp.h> is for certs/, base/digest.c"),
+        ("certs/a.c", "#include <openssl/evp.h>\n", None),
+    ],
+    rule_banned_calls: [
+        ("base/a.c", "int f(void) { return system(x); }\n", "base/a.c:1: system() is not for this house"),
+        ("base/a.c", "        getpwnam_r (x);\n", "base/a.c:1: getpwnam_r() is not for this house"),
+        ("base/a.c", '        snprintf(x); f("system(x)"); a.system(x); my_system(x);\n', None),
+    ],
+    rule_unfinished: [
+        ("docs/a.md", "TODO: more\n", "docs/a.md:1: unfinished work"),
+        ("base/a.c", "/* FIXME */\n", "base/a.c:1: unfinished work"),
+        ("tests/run", "mktemp /tmp/a.XXXXXX\n", None),
+    ],
+    rule_names: [
+        ("base/clock.h", "/* x */\nint clock_a(void);\nint tick(void);\n",
+         "base/clock.h:3: tick() lacks its module's name (usec_ or clock)"),
+        ("certs/key.h", "#define A(x) \\\n        f(x)\nKey *load(int a);\n", "certs/key.h:3: load() lacks its module's name (key)"),
+        ("base/clock.h", "/* tick(void); */\nUsec *usec_min(int a,\n        int b);\nDEFINE_CLEANUP(a);\n", None),
+    ],
+    rule_sizes: [
+        ("base/a.c", function(100), "base/a.c:2: a function of 101 lines"),
+        ("base/a.c", "\n" * 701, "base/a.c:701: more than 700 lines"),
+        ("base/a.c", "x" * 111 + "\n", "base/a.c:1: 111 columns"),
+        ("base/a.c", function(59), None),
+    ],
 }
 
 
@@ -124,9 +194,11 @@ def tracked():
     return tree
 
 
-def test_every_rule_can_fail():
-    for rule, wrong in RULES.items():
-        expect(len(list(rule(wrong))) > 0, True, rule.__name__)
+def test_every_rule_can_fail_and_can_pass():
+    for rule, cases in RULES.items():
+        for path, text, complaint in cases:
+            expect(list(rule({path: text})), [complaint] if complaint else [], rule.__name__)
+        expect({case[2] is None for case in cases}, {True, False}, f"cases of {rule.__name__}")
 
 
 def test_the_tree_keeps_every_rule():
