@@ -1,8 +1,12 @@
 /* certs create: the complete set of a cluster, as flocker-ca and the Docker steps made it.
  *
- *         flocker/{cluster.crt, cluster.key, control-<host>.crt, .key, <user>.crt, .key}
- *         flocker/nodes/<n>/{<uuid>.crt, .key, plugin.crt, .key}     n from 1: control is node 0,
- * and uses none docker/{ca.pem, ca-key.pem} docker/{control, client}/{ca.pem, cert.pem, key.pem}
+ *         flocker/{cluster.crt, cluster.key}
+ *         flocker/{control-<host>.crt, control-<host>.key, <user>.crt, <user>.key}
+ *         flocker/nodes/<n>/{<uuid>.crt, <uuid>.key, plugin.crt, plugin.key}
+ *         docker/{ca.pem, ca-key.pem}
+ *         docker/{control, client}/{ca.pem, cert.pem, key.pem}
+ *
+ * Nodes count from 1: control is node 0, and uses no certificate of a node.
  */
 
 #include "agent/certs.h"

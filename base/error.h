@@ -58,14 +58,18 @@ void error_record_behind(Error *ret_error, const char *format, ...) _printf_(2, 
 
 /* The sysexits.h code with which a program ends after the negative errno `code`; 0 for 0:
  *
- *         -EINVAL (a command line)       EX_USAGE         64
- *         -EBADMSG, -EKEYREJECTED        EX_DATAERR       65   malformed data; certificates that do
- * not hold -ENOENT, -ENOTDIR, -EISDIR     EX_NOINPUT       66 -EHOSTUNREACH, -ENXIO EX_NOHOST 68 a
- * name or an address that is not there -ECONNREFUSED, -ENOTCONN, …    EX_UNAVAILABLE   69   a
- * service that does not answer -EEXIST                        EX_CANTCREAT     73 -EIO, -ENOSPC,
- * -EROFS, …       EX_IOERR         74 -ETIMEDOUT, -EAGAIN, -EBUSY    EX_TEMPFAIL      75 -EPROTO
- * EX_PROTOCOL      76   a peer that breaks its protocol -EACCES, -EPERM                EX_NOPERM 77
- *         -EDOM                          EX_CONFIG        78   a setting that cannot be used
- *         anything else                  EX_SOFTWARE      70   (-ENOMEM and the like: EX_OSERR 71)
+ *         -EINVAL                       EX_USAGE        64  a command line
+ *         -EBADMSG, -EKEYREJECTED, …    EX_DATAERR      65  malformed data, what does not hold
+ *         -ENOENT, -ENOTDIR, -EISDIR    EX_NOINPUT      66
+ *         -EHOSTUNREACH, -ENXIO, …      EX_NOHOST       68  a name or address that is not there
+ *         -ECONNREFUSED, -ENOTCONN, …   EX_UNAVAILABLE  69  a service that does not answer
+ *         -ENOMEM, -EMFILE, -ENFILE     EX_OSERR        71
+ *         -EEXIST, -ENOTEMPTY           EX_CANTCREAT    73
+ *         -EIO, -ENOSPC, -EROFS, …      EX_IOERR        74
+ *         -ETIMEDOUT, -EAGAIN, -EBUSY   EX_TEMPFAIL     75
+ *         -EPROTO                       EX_PROTOCOL     76  a peer that breaks its protocol
+ *         -EACCES, -EPERM               EX_NOPERM       77
+ *         -EDOM                         EX_CONFIG       78  a setting that cannot be used
+ *         anything else                 EX_SOFTWARE     70
  */
 int error_exit_status(int code);
