@@ -45,7 +45,7 @@ int buffer_reserve(Buffer *buffer, size_t size, char **ret_place)
         if (size > buffer->max || buffer->size > buffer->max - size)
                 return -ENOBUFS;
 
-        if (buffer->size + size + 1 > buffer->allocated) {
+        if (!buffer->data || buffer->size + size + 1 > buffer->allocated) {
                 r = grow(buffer, buffer->size + size + 1);
                 if (r < 0)
                         return r;
