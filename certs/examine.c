@@ -59,6 +59,21 @@ static char *name_text(const X509_NAME *name)
         return size < 0 ? NULL : text_copy_part(data ? data : "", (size_t)size);
 }
 
+/* Behind `prefix`, the bytes with what does not print as \XX: a NUL must not end a name before its
+ * end (CVE-2009-2408), and an escape sequence not reach a terminal. NULL when memory is out. */
+static char *readable(const char *prefix, const unsigned char *bytes, size_t size, bool utf8)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(strlen(prefix) + 3 * size);
+        int r = buffer_append_text(&text, prefix);
+
+        for (size_t i = 0; i < size && r == 0; i++)
+                if (bytes[i] < 0x20 || bytes[i] == 0x7F || (bytes[i] >= 0x80 && !utf8))
+                        r = buffer_append_format(&text, "\\%02X", bytes[i]);
+                else
+                        r = buffer_append(&text, &bytes[i], 1);
+        return r < 0 ? NULL : buffer_take(&text, NULL);
+}
+
 /* The first entry of that kind, "" for none; NULL when memory is out. */
 static char *name_part(const X509_NAME *name, int nid)
 {
@@ -72,7 +87,7 @@ static char *name_part(const X509_NAME *name, int nid)
                 &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
         if (length < 0)
                 return text_copy("");
-        text = text_copy_part((const char *)utf8, (size_t)length);
+        text = readable("", utf8, (size_t)length, true);
         OPENSSL_free(utf8);
         return text;
 }
@@ -85,9 +100,10 @@ static char *general_name_text(const GENERAL_NAME *name)
 
         value = GENERAL_NAME_get0_value(name, &kind);
         if (kind == GEN_DNS)
-                return text_format("DNS:%.*s",
-                        TEXT_PART((const char *)ASN1_STRING_get0_data(value),
-                                ASN1_STRING_length(value)));
+                return readable("DNS:",
+                        ASN1_STRING_get0_data(value),
+                        (size_t)ASN1_STRING_length(value),
+                        false);
         if (kind != GEN_IPADD)
                 return text_copy("another kind of name");
 

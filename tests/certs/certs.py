@@ -271,6 +271,20 @@ def test_wrong_usages_are_named(f):
     expect_in("is no certificate of a Flocker or Docker cluster", make_bad(f, "extendedKeyUsage=clientAuth", "/CN=somebody/OU="))
 
 
+def test_a_name_is_shown_whole(f):
+    """A NUL does not end it, and no control character reaches the terminal."""
+    folder = f.top / "nul"
+    folder.mkdir()
+    name = b"control-service\0.evil\x1b[31m"
+    san = ":".join(f"{byte:02x}" for byte in bytes([0x30, len(name) + 2, 0x82, len(name)]) + name)
+    tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "a.key", "-out", folder / "a.crt",
+         "-subj", "/CN=control-service/OU=11111111-2222-3333-4444-555555555555",
+         "-addext", f"subjectAltName=DER:{san}", "-addext", "basicConstraints=CA:FALSE")
+    expect(json.loads(run("show", "--json", folder / "a.crt").out)[0]["names"],
+           ["DNS:control-service\\00.evil\\1B[31m"])
+    expect_in("its alternative names lack DNS:control-service", run("verify", folder).out)
+
+
 def test_renewing_renews_what_is_due_and_nothing_else(f):
     copy = another(f)
     before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
@@ -295,6 +309,8 @@ def test_without_the_authoritys_key_renewing_says_where_to_go(f):
     expect(done.status, 69)
     expect_in("client/cert.pem: 364 days left; cannot renew it here: the key of", done.out)
     expect_in("is not beside it; run this where it is", done.out)
+    done = run("renew", f.set, "--before=18446744073709551615us", "--dry-run")
+    expect_in(" 0 not due", done.out)
     done = run("renew", f.set, "--before=4000d")
     expect_in("it is an authority; make a new set with 'certs create'", done.out)
 
