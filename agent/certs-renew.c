@@ -99,7 +99,7 @@ static int renew_member(const CertificateSet *set,
         int64_t days = certificate_days_left(member->info.not_after, wall);
         int r;
 
-        if (member->info.not_after >= wall + arguments->before) {
+        if (member->info.not_after >= wall && member->info.not_after - wall >= arguments->before) {
                 tally->left_alone++;
                 return 0;
         }
