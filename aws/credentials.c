@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define RENEW_BEFORE      (5 * USEC_PER_MINUTE)
+#define RENEW_PATIENCE    (3 * USEC_PER_SEC) /* with a renewal while the old ones hold */
 #define RENEW_RETRY       (10 * USEC_PER_SEC) /* after a renewal that failed while the old ones hold */
 #define ROLE_PATH         "meta-data/iam/security-credentials/"
 #define ACCESS_KEY_ID_MAX 128U
@@ -357,12 +358,16 @@ int aws_credentials_get(AwsCredentialsProvider *provider,
         Error *ret_error)
 {
         _cleanup_(aws_credentials_done) AwsCredentials found = {};
-        Usec wall = clock_wall(provider->options.clock);
+        const Clock *clock = provider->options.clock;
+        Usec wall = clock_wall(clock);
+        bool holding = provider->have && wall < provider->kept.expires;
         int r;
 
         if (!provider->have || wall >= provider->next_renewal) {
+                if (holding)
+                        deadline = usec_min(deadline, clock_deadline(clock, RENEW_PATIENCE));
                 r = find(provider, deadline, &found, ret_error);
-                if (r < 0 && (!provider->have || wall >= provider->kept.expires))
+                if (r < 0 && !holding)
                         return r;
                 if (r < 0)
                         provider->next_renewal = wall + RENEW_RETRY;
