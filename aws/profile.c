@@ -71,7 +71,7 @@ static bool is_section(char *text, const char *name, bool config)
         if (!config || text_equal(name, "default"))
                 if (text_equal(text, name))
                         return true;
-        if (!config || !text_starts(text, "profile"))
+        if (!config || (!text_starts(text, "profile ") && !text_starts(text, "profile\t")))
                 return false;
         return text_equal(text_strip(text + strlen("profile")), name);
 }

@@ -182,6 +182,10 @@ static void a_profile_is_found_in_its_section(void **state)
         assert_string_equal(secret_data(profile.session_token), "tok");
         assert_int_equal(aws_profile_parse("f", config, "default", true, &other, &error), 0);
         assert_string_equal(other.unsupported, "role_arn");
+        other.found = false;
+        assert_int_equal(
+                aws_profile_parse("f", "[profiledev]\n[dev]\n", "dev", true, &other, &error), 0);
+        assert_false(other.found);
         assert_int_equal(
                 aws_profile_parse("f", "[a]\nnonsense\n", "a", true, &other, &error), -EBADMSG);
         assert_string_equal(
