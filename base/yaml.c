@@ -7,7 +7,8 @@
 #include <string.h>
 #include <yaml.h>
 
-#define ANCHORS_MAX 1000U
+#define ANCHORS_MAX     1000U
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 typedef struct Anchor {
         char *name;
@@ -461,6 +462,13 @@ int yaml_parse(
         if (!document || !document->name || !yaml_parser_initialize(&reading.parser))
                 return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
 
+        /* libyaml counts a byte order mark as a column once the encoding is set: the first line
+         * would be indented by one (YAML 1.1, 5.2). */
+        if (size >= strlen(BYTE_ORDER_MARK) &&
+                memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+                text += strlen(BYTE_ORDER_MARK);
+                size -= strlen(BYTE_ORDER_MARK);
+        }
         yaml_parser_set_encoding(&reading.parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&reading.parser, (const unsigned char *)text, size);
         r = read_stream(&reading);

@@ -2,6 +2,8 @@
 #include "base/xml.h"
 #include "tests/unit/test.h"
 
+#include <stdio.h>
+
 static Json *parse(const char *text)
 {
         Json *json = NULL;
@@ -37,6 +39,62 @@ static void members_are_typed(void **state)
                 error.text, "cannot read 'test.json': n: expected an integer from 0 to 4, found 5");
         assert_int_equal(json_get_bool(json, "test.json", "a", &flag, &error), -EBADMSG);
         assert_says(&error, "a: expected true or false, found a string");
+}
+
+static void what_is_found_is_said(void **state)
+{
+        static const struct {
+                const char *text, *found;
+        } cases[] = {
+                {"{\"m\": {}}", "an object"},
+                {"{\"m\": []}", "an array"},
+                {"{\"m\": 7}", "7"},
+                {"{\"m\": 1.5}", "1.5"},
+                {"{\"m\": true}", "true"},
+                {"{\"m\": false}", "false"},
+                {"{\"m\": null}", "null"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(json_free) Json *json = parse(cases[i].text);
+                Error error = ERROR_INIT;
+                const char *text;
+                char sentence[100];
+
+                (void)snprintf(sentence,
+                        sizeof(sentence),
+                        "cannot read 'x': m: expected a string, found %s",
+                        cases[i].found);
+                assert_int_equal(json_get_text(json, "x", "m", &text, &error), -EBADMSG);
+                assert_string_equal(error.text, sentence);
+        }
+}
+
+static void a_secret_member_is_never_shown(void **state)
+{
+        _cleanup_(json_free) Json *json =
+                parse("{\"token\": \"hush\", \"list\": [\"a\", 5, true]}");
+        _cleanup_(secret_free) Secret *secret = NULL;
+        Error error = ERROR_INIT;
+        const Json *list;
+        int64_t number;
+        bool flag;
+
+        (void)state;
+        assert_int_equal(json_get_secret(json, "x", "token", &secret, &error), 0);
+        assert_string_equal(secret_data(secret), "hush");
+        assert_int_equal(json_get_int64(json, "x", "token", 0, 9, &number, &error), -EBADMSG);
+        assert_null(strstr(error.text, "hush"));
+        assert_int_equal(json_get_array(json, "x", "token", &list, &error), -EBADMSG);
+        assert_null(strstr(error.text, "hush"));
+        assert_int_equal(json_get_array(json, "x", "list", &list, &error), 0);
+        assert_int_equal(json_count(list), 3);
+        assert_string_equal(json_text(json_element(list, 0)), "a");
+        assert_null(json_text(json_element(list, 1)));
+        assert_null(json_element(list, 3));
+        assert_int_equal(json_get_bool(list, "x", "0", &flag, &error), -EBADMSG);
+        assert_says(&error, "expected an object with the member '0'");
 }
 
 static void what_is_no_json_is_refused_with_its_place(void **state)
@@ -139,6 +197,13 @@ static void hostile_xml_is_refused(void **state)
                 {"<a></b>", "mismatched tag"},
                 {"<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>",
                         "a document type declaration is not accepted"},
+                {"<!DOCTYPE a [<!ENTITY b0 \"xxxxxxxxxx\"><!ENTITY b1 \"&b0;&b0;&b0;&b0;&b0;\">"
+                 "<!ENTITY b2 \"&b1;&b1;&b1;&b1;\">]><a>&b2;</a>",
+                        "a document type declaration is not accepted"},
+                {"<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>",
+                        "a document type declaration is not accepted"},
+                {"<a>&nobody;</a>", "undefined entity"},
+                {"<a/><b/>", "junk after document element"},
                 {"<a>\xFF</a>", "line 1, column 4"},
                 {"<html><body>504<br></body></html>", "mismatched tag"},
         };
@@ -163,6 +228,8 @@ static void hostile_xml_is_refused(void **state)
 }
 
 TESTS_MAIN(cmocka_unit_test(members_are_typed),
+        cmocka_unit_test(what_is_found_is_said),
+        cmocka_unit_test(a_secret_member_is_never_shown),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(unknown_members_get_a_hint),

@@ -10,6 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* AddressSanitizer makes mlock(2) do nothing. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LOCKS false
+#elif defined(__has_feature)
+#define LOCKS (!__has_feature(address_sanitizer))
+#else
+#define LOCKS true
+#endif
+
 static void a_secret_is_kept_and_not_shown(void **state)
 {
         _cleanup_(secret_free) Secret *secret = NULL, *same = NULL, *other = NULL;
@@ -40,7 +49,8 @@ static void the_last_owner_ends_it(void **state)
         assert_null(secret_free(NULL));
 }
 
-/* The flags of the mapping that `address` lies in: "dd" is MADV_DONTDUMP, "wf" MADV_WIPEONFORK. */
+/* The flags of the mapping that `address` lies in: "dd" is MADV_DONTDUMP, "wf" MADV_WIPEONFORK,
+ * "lo" mlock(2). */
 static void read_flags(const void *address, char *ret, size_t size)
 {
         FILE *maps = fopen("/proc/self/smaps", "re");
@@ -62,6 +72,7 @@ static void read_flags(const void *address, char *ret, size_t size)
 static void no_core_dump_and_no_child_has_it(void **state)
 {
         _cleanup_(secret_free) Secret *secret = NULL;
+        struct rlimit limit;
         char flags[512];
         int status;
         pid_t child;
@@ -71,6 +82,9 @@ static void no_core_dump_and_no_child_has_it(void **state)
         read_flags(secret_data(secret), flags, sizeof(flags));
         assert_non_null(strstr(flags, " dd"));
         assert_non_null(strstr(flags, " wf"));
+        assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+        if (LOCKS && limit.rlim_cur >= 65536)
+                assert_non_null(strstr(flags, " lo"));
 
         child = fork();
         assert_true(child >= 0);
@@ -80,7 +94,25 @@ static void no_core_dump_and_no_child_has_it(void **state)
         assert_int_equal(status, 0);
 }
 
-/* The mapping is given back cleansed: nothing of ours holds the text any more. */
+/* In place of munmap(2) in what is tested (--wrap): sees what a mapping holds as it goes. */
+int __real_munmap(void *place, size_t size);
+int __wrap_munmap(void *place, size_t size);
+
+static size_t bytes_given_back;
+static bool given_back_clean;
+
+int __wrap_munmap(void *place, size_t size)
+{
+        const char *bytes = place;
+
+        bytes_given_back = size;
+        given_back_clean = true;
+        for (size_t i = 0; i < size; i++)
+                given_back_clean &= bytes[i] == 0;
+        return __real_munmap(place, size);
+}
+
+/* The mapping is given back, and cleansed. */
 static void the_memory_goes_back(void **state)
 {
         char flags[512];
@@ -90,7 +122,10 @@ static void the_memory_goes_back(void **state)
         (void)state;
         assert_int_equal(secret_new_text("hidden", &secret), 0);
         data = secret_data(secret);
+        bytes_given_back = 0;
         (void)secret_free(secret);
+        assert_true(bytes_given_back > strlen("hidden"));
+        assert_true(given_back_clean);
         read_flags(data, flags, sizeof(flags));
         assert_string_equal(flags, "");
 }

@@ -104,6 +104,34 @@ static void a_misspelling_finds_its_word(void **state)
         assert_null(text_nearest("", known));
 }
 
+static void ends_and_cases_are_compared(void **state)
+{
+        (void)state;
+        assert_true(text_ends("a.journal", ".journal"));
+        assert_false(text_ends("l", "al"));
+        assert_true(text_equal_case("Content-TYPE", "content-type"));
+        assert_false(text_equal_case("a", "ab"));
+        assert_false(text_equal_case("[", "{"));
+        assert_true(text_equal(NULL, NULL));
+        assert_false(text_equal(NULL, ""));
+}
+
+static void texts_are_stripped_made_and_put(void **state)
+{
+        char text[] = " \t a b\r\n", blanks[] = "  ", place[4] = "old", *made;
+
+        (void)state;
+        assert_string_equal(text_strip(text), "a b");
+        assert_string_equal(text_strip(blanks), "");
+        assert_int_equal(text_put(place, sizeof(place), "abc"), 0);
+        assert_string_equal(place, "abc");
+        assert_int_equal(text_put(place, sizeof(place), "abcd"), -ENOBUFS);
+        assert_string_equal(place, "");
+        made = text_format("%d-%s", 1, "x");
+        assert_string_equal(made, "1-x");
+        free(made);
+}
+
 static void a_uuid_is_of_version_4(void **state)
 {
         uint8_t bytes[16];
@@ -156,6 +184,8 @@ TESTS_MAIN(cmocka_unit_test(numbers_are_whole_and_in_range),
         cmocka_unit_test(utf8_is_what_the_rfc_says),
         cmocka_unit_test(base64_goes_there_and_back),
         cmocka_unit_test(a_misspelling_finds_its_word),
+        cmocka_unit_test(ends_and_cases_are_compared),
+        cmocka_unit_test(texts_are_stripped_made_and_put),
         cmocka_unit_test(a_uuid_is_of_version_4),
         cmocka_unit_test(a_buffer_keeps_its_bound),
         cmocka_unit_test(a_buffer_grows_with_its_content))

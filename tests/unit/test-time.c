@@ -115,6 +115,30 @@ static void retry_after_is_honoured_within_bounds(void **state)
         }
 }
 
+/* Every value is as likely as another: without the rejected numbers, 2^64 mod 3 would favour 0. */
+static uint64_t repeating_next(void *userdata)
+{
+        static const uint64_t numbers[] = {0, 1, 2, 3};
+        size_t *next = userdata;
+
+        return numbers[(*next)++ % 4];
+}
+
+static void random_numbers_are_even(void **state)
+{
+        size_t next = 0, counts[6] = {0};
+        const Random repeating = {repeating_next, &next};
+
+        (void)state;
+        assert_int_equal(random_below(&repeating, 0), 0);
+        assert_int_equal(next, 0);
+        assert_int_equal(random_below(&repeating, 3), 1); /* 0 is rejected: 2^64 mod 3 is 1 */
+        for (int i = 0; i < 60000; i++)
+                counts[random_below(&random_system, 6)]++;
+        for (size_t i = 0; i < ELEMENTS(counts); i++)
+                assert_in_range(counts[i], 9500, 10500); /* over five standard deviations */
+}
+
 static void tries_are_counted(void **state)
 {
         uint64_t seed = 1;
@@ -161,5 +185,6 @@ TESTS_MAIN(cmocka_unit_test(times_of_day_are_read_and_written),
         cmocka_unit_test(deadlines_saturate),
         cmocka_unit_test(the_wait_is_full_jitter_below_a_growing_end),
         cmocka_unit_test(retry_after_is_honoured_within_bounds),
+        cmocka_unit_test(random_numbers_are_even),
         cmocka_unit_test(tries_are_counted),
         cmocka_unit_test(nobody_sleeps_past_the_deadline))

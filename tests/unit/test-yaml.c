@@ -49,6 +49,20 @@ static void a_tree_knows_its_places(void **state)
         assert_null(yaml_member(root, "absent"));
 }
 
+/* As editors of other systems leave them: a byte order mark, and CR LF. */
+static void line_ends_and_marks_are_no_content(void **state)
+{
+        _cleanup_(yaml_document_free) YamlDocument *document =
+                parse("\xEF\xBB\xBFrole: agent\r\nlist:\r\n  - a\r\n  - b\r\n");
+        const YamlNode *root = yaml_root(document);
+
+        (void)state;
+        assert_string_equal(yaml_member(root, "role")->text, "agent");
+        assert_int_equal(yaml_member(root, "list")->count, 2);
+        assert_string_equal(yaml_member(root, "list")->values[1]->text, "b");
+        assert_int_equal(yaml_member(root, "list")->values[1]->line, 4);
+}
+
 static void an_empty_text_is_null(void **state)
 {
         _cleanup_(yaml_document_free) YamlDocument *empty = parse(""),
@@ -72,6 +86,9 @@ static void what_is_wrong_is_said_with_its_place(void **state)
                 {"a: &x [*x]\n", "an alias contains itself"},
                 {"--- a\n--- b\n", "a second document begins"},
                 {"[a]: b\n", "expected a plain string as the key"},
+                {"a: [b, \"c", "found unexpected end of stream"},
+                {"%YAML 9.1\n---\na: 1\n", "line 1, column 1: "},
+                {"<html><body>504</body></html>: {", "did not find expected node content"},
                 {"a: [b\n", "line 2, column 1: "},
                 {"a: 'b\n", "line 2, column 1: "},
                 {"a: \"\\0\"\n", "a NUL character"},
@@ -224,6 +241,7 @@ static void quoting_survives_a_reading(void **state)
 }
 
 TESTS_MAIN(cmocka_unit_test(a_tree_knows_its_places),
+        cmocka_unit_test(line_ends_and_marks_are_no_content),
         cmocka_unit_test(an_empty_text_is_null),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(bombs_do_not_go_off),
