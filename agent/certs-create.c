@@ -433,6 +433,51 @@ static int create_docker(Creation *creation)
         return r < 0 ? r : create_docker_leaves(creation, &authority, kind);
 }
 
+/* Docker's part in a thread of its own, while Flocker's authority is made. */
+typedef struct DockerWork {
+        Creation creation;
+        Error error;
+        int result;
+} DockerWork;
+
+static void *work_on_docker(void *userdata)
+{
+        DockerWork *docker = userdata;
+
+        docker->creation.ret_error = &docker->error;
+        docker->result = create_docker(&docker->creation);
+        return NULL;
+}
+
+static int create_both(Creation *creation)
+{
+        DockerWork docker = {.creation = *creation};
+        pthread_t thread;
+        int r;
+
+        if (pthread_create(&thread, NULL, work_on_docker, &docker) != 0) {
+                r = create_docker(creation);
+                return r < 0 ? r : create_flocker(creation);
+        }
+        r = create_flocker(creation);
+        (void)pthread_join(thread, NULL);
+        if (r == 0 && docker.result < 0)
+                r = error_set(creation->ret_error, docker.result, "%s", docker.error.text);
+        return r;
+}
+
+static int create_components(Creation *creation)
+{
+        switch (creation->arguments->components) {
+        case COMPONENTS_FLOCKER:
+                return create_flocker(creation);
+        case COMPONENTS_DOCKER:
+                return create_docker(creation);
+        default:
+                return create_both(creation);
+        }
+}
+
 /* How many keys of each kind the set takes: 3 of Flocker's and 2 for each agent, 3 of Docker's. */
 static void count_keys(const Arguments *arguments, size_t ret[_KEY_KINDS])
 {
@@ -507,10 +552,8 @@ static int create(const Arguments *arguments, Error *ret_error)
                 r = folder_replacement_begin(AT_FDCWD, arguments->out, &creation.folder, ret_error);
         if (r == 0)
                 r = start_keys(&creation);
-        if (r == 0 && arguments->components != COMPONENTS_FLOCKER)
-                r = create_docker(&creation);
-        if (r == 0 && arguments->components != COMPONENTS_DOCKER)
-                r = create_flocker(&creation);
+        if (r == 0)
+                r = create_components(&creation);
         if (r < 0)
                 return r;
         return folder_replacement_commit(&creation.folder, NULL, ret_error);
