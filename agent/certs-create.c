@@ -30,6 +30,7 @@
 
 #define AGENTS_MAX   1000
 #define CREW_MAX     16U
+#define USER_MAX     50U
 #define KEY_DEADLINE (10 * USEC_PER_MINUTE) /* for one key: far beyond the slowest machine */
 
 enum { COMPONENTS_ALL, COMPONENTS_FLOCKER, COMPONENTS_DOCKER };
@@ -588,22 +589,33 @@ static void print_result(const Arguments *arguments)
                 out);
 }
 
-/* A name that becomes a file's: no slash, no leading dot. */
+/* All that can be known to be wrong before a key is made. A name that becomes a file's has no slash
+ * and no leading dot, and is none that another file has. */
 static int check_names(const Arguments *arguments, Error *ret_error)
 {
+        const char *user = arguments->user;
+        int r;
+
         if (strchr(arguments->control, '/') || arguments->control[0] == '.')
                 return error_set(ret_error,
                         -EINVAL,
                         "cannot use '--control=%s': expected an IP address or a DNS name",
                         arguments->control);
-        if (strchr(arguments->user, '/') || arguments->user[0] == '.' ||
-                text_equal(arguments->user, "cluster") || strlen(arguments->user) > 50)
+        if (strchr(user, '/') || user[0] == '.' || text_equal(user, "cluster") ||
+                text_starts(user, "control-") || strlen(user) > USER_MAX)
                 return error_set(ret_error,
                         -EINVAL,
-                        "cannot use '--user=%s': expected a name of 1 to 50 characters without a "
-                        "slash, and not 'cluster'",
-                        arguments->user);
-        return 0;
+                        "cannot use '--user=%s': expected a name of 1 to %u characters without a "
+                        "slash, not 'cluster' and not 'control-…'",
+                        user,
+                        USER_MAX);
+
+        r = certificate_check_name(arguments->control, ret_error);
+        if (r == 0)
+                r = certificate_check_subject(arguments->cluster, ret_error);
+        if (r == 0)
+                r = certificate_check_subject(user, ret_error);
+        return r;
 }
 
 int certs_create(int argc, char *argv[])

@@ -11,6 +11,7 @@
 
 #define SERIAL_SIZE 16U
 #define DNS_MAX     253U
+#define LABEL_MAX   63U
 
 Certificate *certificate_ref(Certificate *certificate)
 {
@@ -25,12 +26,29 @@ Certificate *certificate_free(Certificate *certificate)
         return NULL;
 }
 
-static int refuse_subject(const CertificateRequest *request, Error *ret_error)
+static size_t count_characters(const char *utf8)
 {
+        size_t count = 0;
+
+        for (; *utf8; utf8++)
+                count += (*utf8 & 0xC0) != 0x80;
+        return count;
+}
+
+int certificate_check_subject(const char *text, Error *ret_error)
+{
+        size_t length = strlen(text), count = count_characters(text);
+        bool printable = text_is_utf8(text, length);
+
+        for (size_t i = 0; i < length; i++)
+                printable &= (unsigned char)text[i] >= 0x20 && text[i] != 0x7F;
+        if (count >= 1 && count <= CERTIFICATE_CN_MAX && printable)
+                return 0;
         return error_set(ret_error,
                 -EINVAL,
-                "cannot certify '%s': a subject's names have 1 to %u characters",
-                request->common_name,
+                "cannot certify '%s': a subject's names have 1 to %u characters of UTF-8, and no "
+                "control characters",
+                text,
                 CERTIFICATE_CN_MAX);
 }
 
@@ -47,13 +65,19 @@ static int set_subject(X509 *x509, const CertificateRequest *request, Error *ret
 {
         _cleanup_(X509_NAME_free) X509_NAME *name = X509_NAME_new();
         const char *unit = request->organizational_unit;
+        int r;
 
         if (!name)
                 return -ENOMEM;
-        if (text_is_empty(request->common_name) ||
-                add_name_entry(name, "CN", request->common_name) < 0 ||
-                (unit && add_name_entry(name, "OU", unit) < 0))
-                return refuse_subject(request, ret_error);
+        r = certificate_check_subject(request->common_name, ret_error);
+        if (r == 0 && unit)
+                r = certificate_check_subject(unit, ret_error);
+        if (r == 0)
+                r = add_name_entry(name, "CN", request->common_name);
+        if (r == 0 && unit)
+                r = add_name_entry(name, "OU", unit);
+        if (r < 0)
+                return r;
         return X509_set_subject_name(x509, name) == 1 ? 0 : -ENOMEM;
 }
 
@@ -85,18 +109,50 @@ static int set_validity(X509 *x509, Usec wall, int64_t seconds)
         return 0;
 }
 
-static bool is_dns_name(const char *text)
+static bool is_label(const char *label, size_t length)
 {
-        size_t length = strlen(text);
+        static const char taken[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-        if (length == 0 || length > DNS_MAX || text[0] == '.' || text[0] == '-')
-                return false;
-        return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") ==
-               length;
+        return length > 0 && length <= LABEL_MAX && strspn(label, taken) >= length &&
+               label[0] != '-' && label[length - 1] != '-';
 }
 
-/* An address or a DNS name, as GeneralName has it (RFC 5280, 4.2.1.6). NULL: it is neither, or
- * memory is out. */
+/* RFC 1123, 2.1: the last label is not all digits, so that a mistyped address is no name. */
+static bool is_dns_name(const char *text)
+{
+        const char *label = text;
+        size_t length;
+
+        if (strlen(text) > DNS_MAX)
+                return false;
+        for (;; label += length + 1) {
+                length = strcspn(label, ".");
+                if (!is_label(label, length))
+                        return false;
+                if (label[length] == '\0')
+                        return strspn(label, "0123456789") < length;
+        }
+}
+
+static bool is_address(const char *text)
+{
+        unsigned char bytes[16];
+
+        return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+int certificate_check_name(const char *name, Error *ret_error)
+{
+        if (is_address(name) || is_dns_name(name))
+                return 0;
+        return error_set(ret_error,
+                -EINVAL,
+                "cannot certify the name '%.80s': expected an IP address or a DNS name",
+                name);
+}
+
+/* A name that has been checked, as GeneralName has it (RFC 5280, 4.2.1.6). NULL: memory is out. */
 static GENERAL_NAME *make_general_name(const char *text)
 {
         _cleanup_(GENERAL_NAME_free) GENERAL_NAME *name = GENERAL_NAME_new();
@@ -106,7 +162,7 @@ static GENERAL_NAME *make_general_name(const char *text)
 
         v4 = inet_pton(AF_INET, text, bytes) == 1;
         address = v4 || inet_pton(AF_INET6, text, bytes) == 1;
-        if (!name || (!address && !is_dns_name(text)))
+        if (!name)
                 return NULL;
 
         value = address ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
@@ -130,15 +186,21 @@ static int add_alternative_names(X509 *x509, const CertificateRequest *request, 
                 return -ENOMEM;
 
         for (size_t i = 0; request->names && request->names[i]; i++) {
-                GENERAL_NAME *name = make_general_name(request->names[i]);
+                GENERAL_NAME *name;
+                int r;
 
-                if (!name || i >= CERTIFICATE_NAMES_MAX)
+                if (i >= CERTIFICATE_NAMES_MAX)
                         return error_set(ret_error,
                                 -EINVAL,
-                                "cannot certify the name '%.80s': expected an IP address or a DNS "
-                                "name, and at most %u of them",
+                                "cannot certify the name '%.80s': a certificate has at most %u",
                                 request->names[i],
                                 CERTIFICATE_NAMES_MAX);
+                r = certificate_check_name(request->names[i], ret_error);
+                if (r < 0)
+                        return r;
+                name = make_general_name(request->names[i]);
+                if (!name)
+                        return -ENOMEM;
                 if (!sk_GENERAL_NAME_push(names, name)) {
                         GENERAL_NAME_free(name);
                         return -ENOMEM;

@@ -29,6 +29,12 @@ typedef struct CertificateRequest {
         Usec wall;                 /* now; validity starts an hour before it */
 } CertificateRequest;
 
+/* What certificate_make() asks of names, for those who want to know before a key is made: an IP
+ * address or a DNS name for the SAN (RFC 1123, 2.1); 1 to 64 printable characters of UTF-8 for the
+ * subject. -EINVAL. */
+int certificate_check_name(const char *name, Error *ret_error);
+int certificate_check_subject(const char *text, Error *ret_error);
+
 /* X.509 v3, sha256WithRSAEncryption or ecdsa-with-SHA256, a serial of 128 random bits (positive),
  * times in whole seconds (UTCTime before 2050: RFC 5280, 4.1.2.5). -EINVAL: a name that is none, or
  * a subject that is too long. */

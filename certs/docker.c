@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int complete(CertificateRequest *request,
         const Pair *authority,
@@ -51,6 +52,14 @@ static bool add_name(const char *list[CERTIFICATE_NAMES_MAX + 1], const char *na
         return false;
 }
 
+/* The first that a subject can hold: nobody verifies by it. 127.0.0.1 always fits. */
+static const char *choose_subject(const char *const *names)
+{
+        while (strlen(*names) > CERTIFICATE_CN_MAX && names[1])
+                names++;
+        return *names;
+}
+
 int docker_make_node(const Pair *authority,
         const char *const *names,
         Key *take_key,
@@ -62,7 +71,6 @@ int docker_make_node(const Pair *authority,
         const char *all[CERTIFICATE_NAMES_MAX + 1] = {};
         CertificateRequest request = {
                 .profile = PROFILE_DOCKER_NODE,
-                .common_name = names[0],
                 .names = all,
                 .wall = wall,
         };
@@ -80,6 +88,7 @@ int docker_make_node(const Pair *authority,
                         names[0],
                         CERTIFICATE_NAMES_MAX);
         }
+        request.common_name = choose_subject(all);
         return complete(&request, authority, take_key, ret, ret_error);
 }
 

@@ -12,7 +12,8 @@
 int docker_make_authority(
         const char *cluster, Key *take_key, Usec wall, Pair *ret, Error *ret_error);
 
-/* `names`: addresses and DNS names, NULL-ended, at least one; the first is the CN. 127.0.0.1, ::1
+/* `names`: addresses and DNS names, NULL-ended, at least one; the first that a
+ * subject can hold (64 characters) is the CN. 127.0.0.1, ::1
  * and localhost are added, what stands twice is there once. */
 int docker_make_node(const Pair *authority,
         const char *const *names,
