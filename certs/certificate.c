@@ -12,6 +12,7 @@
 #define SERIAL_SIZE 16U
 #define DNS_MAX     253U
 #define LABEL_MAX   63U
+#define AUTH_LEVEL  2 /* 112 bits: RSA from 2048, SHA-2; what today's OpenSSL and Go take in TLS */
 
 Certificate *certificate_ref(Certificate *certificate)
 {
@@ -422,6 +423,7 @@ int certificate_verify(const Certificate *certificate,
 
         X509_VERIFY_PARAM_set_time(
                 X509_STORE_CTX_get0_param(context), (time_t)(wall / USEC_PER_SEC));
+        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context), AUTH_LEVEL);
         if (strict)
                 X509_STORE_CTX_set_flags(context, X509_V_FLAG_X509_STRICT);
 

@@ -90,6 +90,7 @@ int certificate_check_issued(
         const Certificate *certificate, const Certificate *issuer, Error *ret_error);
 
 /* Verifies the chain as OpenSSL does at the time `wall`; strict is `openssl verify -x509_strict`.
+ * Keys and signatures of less than 112 bits (RSA 1024, SHA-1) are refused: `-auth_level 2`.
  * -EKEYREJECTED with OpenSSL's own words. */
 int certificate_verify(const Certificate *certificate,
         const Certificate *authority,

@@ -58,17 +58,35 @@ static void judge_dates(Judging *judging, const SetMember *member)
         }
 }
 
-static void judge_key(Judging *judging, const SetMember *member)
+static void judge_readable(Judging *judging, const SetMember *member)
 {
-        _cleanup_(key_free) Key *certified = certificate_key(member->pair.certificate);
-        bool flocker = member->profile && member->profile->cluster_uuid;
-
-        if (member->key_error.text[0])
+        if (member->key_failure == 0)
+                return;
+        if (member->key_failure != -EKEYREJECTED)
                 complain(judging,
                         member,
                         "%s; put back the key that belongs to %s, or make both anew",
                         member->key_error.text,
                         member->path);
+        else if (member->info.authority)
+                complain(judging,
+                        member,
+                        "%s; name the passphrase's file with --ca-passphrase-file",
+                        member->key_error.text);
+        else
+                complain(judging,
+                        member,
+                        "%s; Flocker and Docker read plain keys alone: decrypt it with 'openssl "
+                        "pkey'",
+                        member->key_error.text);
+}
+
+static void judge_key(Judging *judging, const SetMember *member)
+{
+        _cleanup_(key_free) Key *certified = certificate_key(member->pair.certificate);
+        bool flocker = member->profile && member->profile->cluster_uuid;
+
+        judge_readable(judging, member);
         if (!certified) {
                 complain(judging, member, "%s: its public key cannot be read", member->path);
                 return;
@@ -111,6 +129,14 @@ static void judge_chain(Judging *judging, const SetMember *member)
         Error error = ERROR_INIT;
         Usec wall = judging->wall;
 
+        if (!issuer && member->info.self_issued) {
+                complain(judging,
+                        member,
+                        "%s: it signed itself, and is no authority; put back the one that the "
+                        "cluster's authority signed",
+                        member->path);
+                return;
+        }
         if (!issuer) {
                 complain(judging,
                         member,
@@ -126,6 +152,14 @@ static void judge_chain(Judging *judging, const SetMember *member)
                 wall = member->info.not_before;
         if (wall > member->info.not_after)
                 wall = member->info.not_after;
+        if (issuer == member &&
+                certificate_check_issued(
+                        member->pair.certificate, member->pair.certificate, &error) < 0)
+                complain(judging,
+                        member,
+                        "%s: it names itself as its authority, and %s; put back the true one",
+                        member->path,
+                        error.text);
         if (certificate_verify(
                     member->pair.certificate, issuer->pair.certificate, strict, wall, &error) < 0 &&
                 issuer->info.not_after >= wall && issuer->info.not_before <= wall)
@@ -149,6 +183,70 @@ static void judge_cluster(Judging *judging, const SetMember *member)
                         member->path,
                         member->info.organizational_unit,
                         issuer->info.organizational_unit);
+}
+
+/* Files whose names promise what is in them: flocker-ca's, those that Flocker's services read, and
+ * Docker's. */
+static const struct {
+        const char *name;
+        ProfileId profile;
+} places[] = {
+        {"cluster.crt", PROFILE_FLOCKER_CLUSTER},
+        {"control-service.crt", PROFILE_FLOCKER_CONTROL},
+        {"node.crt", PROFILE_FLOCKER_NODE},
+        {"plugin.crt", PROFILE_FLOCKER_USER},
+        {"docker/control/cert.pem", PROFILE_DOCKER_NODE},
+        {"docker/client/cert.pem", PROFILE_DOCKER_CLIENT},
+        {"ca.pem", PROFILE_DOCKER_CA},
+};
+
+static bool is_place(const char *path, const char *name)
+{
+        size_t length = strlen(path), end = strlen(name);
+
+        return text_ends(path, name) && (length == end || path[length - end - 1] == '/');
+}
+
+/* A file named by a UUID is that node's (flocker/ca/_ca.py). */
+static bool is_node_place(const char *path, char ret_uuid[37])
+{
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+        if (strlen(name) != 36 + strlen(".crt") || !text_ends(name, ".crt"))
+                return false;
+        memcpy(ret_uuid, name, 36);
+        ret_uuid[36] = '\0';
+        return text_is_uuid(ret_uuid);
+}
+
+static void judge_place(Judging *judging, const SetMember *member)
+{
+        const Profile *expected = NULL;
+        char uuid[37] = "";
+
+        for (size_t i = 0; i < ELEMENTS(places) && !expected; i++)
+                if (is_place(member->path, places[i].name))
+                        expected = &profiles[places[i].profile];
+        if (is_node_place(member->path, uuid))
+                expected = &profiles[PROFILE_FLOCKER_NODE];
+        if (!expected || !member->profile)
+                return; /* judge_purpose() speaks of the latter */
+
+        if (member->profile != expected)
+                complain(judging,
+                        member,
+                        "%s: it is a certificate of kind %s ('%s') in the place of one of kind %s; "
+                        "put the right one there, with its key",
+                        member->path,
+                        member->profile->name,
+                        member->info.subject,
+                        expected->name);
+        else if (uuid[0] && !text_ends(member->info.common_name, uuid))
+                complain(judging,
+                        member,
+                        "%s: it is of another node ('%s'); put the right one there, with its key",
+                        member->path,
+                        member->info.subject);
 }
 
 static bool has_name(const CertificateInfo *info, const char *name)
@@ -231,6 +329,7 @@ size_t certificate_set_judge(const CertificateSet *set, Usec wall, SetFault faul
                 judge_chain,
                 judge_cluster,
                 judge_purpose,
+                judge_place,
                 judge_nesting,
         };
         Judging judging = {set, wall, fault, userdata, 0};

@@ -77,6 +77,19 @@ static void key_name(const char *certificate, char *ret, size_t size)
                 ret[0] = '\0';
 }
 
+/* The sentence names the folder too: a set has many files of one name. */
+static int read_file(const Loading *loading,
+        int folder_fd,
+        const char *name,
+        size_t max,
+        Buffer *ret,
+        Error *ret_error)
+{
+        int r = file_read(folder_fd, name, max, ret, ret_error);
+
+        return r < 0 ? error_prefix(ret_error, r, "in '%s'", loading->shown) : 0;
+}
+
 /* A key that cannot be read is a fault of the member, for the judge, and no failure of the reading.
  */
 static int load_key(const Loading *loading, int folder_fd, const char *name, SetMember *member)
@@ -94,8 +107,10 @@ static int load_key(const Loading *loading, int folder_fd, const char *name, Set
                 return -ENOMEM;
         member->key_mode = status.st_mode & 07777;
 
-        if (file_read(folder_fd, key, KEY_PEM_MAX, &pem, &member->key_error) == 0)
-                (void)key_parse(member->key_path,
+        member->key_failure =
+                read_file(loading, folder_fd, key, KEY_PEM_MAX, &pem, &member->key_error);
+        if (member->key_failure == 0)
+                member->key_failure = key_parse(member->key_path,
                         buffer_text(&pem),
                         pem.size,
                         loading->passphrase,
@@ -169,7 +184,7 @@ static int load_file(const Loading *loading, int folder_fd, const char *name, Er
         if (!member.path)
                 return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
 
-        r = file_read(folder_fd, name, CERTIFICATE_PEM_MAX, &pem, ret_error);
+        r = read_file(loading, folder_fd, name, CERTIFICATE_PEM_MAX, &pem, ret_error);
         if (r < 0)
                 return r;
         if (is_only_a_key(buffer_text(&pem)))
@@ -279,7 +294,7 @@ const SetMember *certificate_set_issuer(const CertificateSet *set, const SetMemb
 {
         const SetMember *found = NULL;
 
-        if (member->info.self_issued)
+        if (member->info.self_issued && member->info.authority)
                 return member;
         for (size_t i = 0; i < set->count; i++) {
                 const SetMember *candidate = &set->members[i];

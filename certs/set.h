@@ -23,6 +23,7 @@ typedef struct SetMember {
         CertificateInfo info;
         const Profile *profile; /* NULL: none of ours */
         Error key_error;        /* "": none */
+        int key_failure;        /* with it: -EKEYREJECTED is a passphrase, as key_parse() has it */
 } SetMember;
 
 typedef struct CertificateSet {
@@ -47,7 +48,8 @@ int certificate_set_load_pem(
 /* What kind of certificate this is, by subject, OU and usages; NULL: none of ours. */
 const Profile *certificate_set_recognize(const CertificateInfo *info);
 
-/* The authority in the set that issued `member`; NULL: it is not there. Its own for an authority.
+/* The authority in the set that issued `member`; NULL: it is not there. Its own for an authority
+ * that is self-issued. A leaf that signed itself has none: no verifier may take it for an anchor.
  */
 const SetMember *certificate_set_issuer(const CertificateSet *set, const SetMember *member);
 
