@@ -135,15 +135,25 @@ static int put(HttpClient *http,
         return r;
 }
 
-static int refuse(const Secret *handle, const HttpResponse *response, int code, Error *ret_error)
+/* -ETIMEDOUT for what may pass, SIGNAL_REFUSED for what is for good; *ret_cause says how to wait.
+ */
+static int refuse(
+        const Secret *handle, const HttpResponse *response, RetryCause *ret_cause, Error *ret_error)
 {
         char host[256], text[AWS_FAULT_TEXT_MAX];
+        AwsFaultKind kind;
         AwsFault fault;
+        bool passes;
 
         aws_fault_read(response, &fault);
+        kind = aws_fault_kind(&fault);
+        passes = kind == AWS_FAULT_TRANSIENT || kind == AWS_FAULT_THROTTLED ||
+                 response->status >= 500;
+        *ret_cause = kind == AWS_FAULT_THROTTLED || response->status == 503 ? RETRY_THROTTLED
+                                                                            : RETRY_TRANSIENT;
         name_handle(handle, host, sizeof(host));
         return error_set(ret_error,
-                code,
+                passes ? -ETIMEDOUT : SIGNAL_REFUSED,
                 "cannot signal the wait condition at '%s': %s",
                 host,
                 aws_fault_format(&fault, text));
@@ -175,21 +185,14 @@ int signal_send(HttpClient *http,
 
         for (;;) {
                 _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
-                bool busy;
+                RetryCause cause = RETRY_TRANSIENT;
 
                 r = put(http, handle, &body, deadline, &response, ret_error);
                 if (r == 0 && response.status >= 200 && response.status < 300)
                         return SIGNAL_SENT;
-                busy = r == 0 && (response.status >= 500 || response.status == 429);
                 if (r == 0)
-                        r = refuse(
-                                handle, &response, busy ? -ETIMEDOUT : SIGNAL_REFUSED, ret_error);
-                if (!busy && !is_retryable(r))
-                        return r;
-                if (retry_wait(&retry,
-                            response.status == 503 || response.status == 429 ? RETRY_THROTTLED
-                                                                             : RETRY_TRANSIENT,
-                            0) != RETRY_AGAIN)
+                        r = refuse(handle, &response, &cause, ret_error);
+                if (!is_retryable(r) || retry_wait(&retry, cause, 0) != RETRY_AGAIN)
                         return r;
         }
 }

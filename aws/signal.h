@@ -46,9 +46,9 @@ int signal_check_handle(const Secret *handle, Error *ret_error);
 /* Appends the JSON; pure. What is not UTF-8 becomes '?'. */
 int signal_format(const Signal *signal, Buffer *ret, Error *ret_error);
 
-/* Sends it, and sends it again to the deadline while the service does not answer, or answers 5xx or
- * 429. On SIGNAL_REFUSED *ret_error says what the service said. -ETIMEDOUT and the errors of
- * http_perform: the deadline came. */
+/* Sends it, and sends it again to the deadline while the service does not answer, or answers 5xx,
+ * 429 or a code of passing trouble (RequestTimeout, SlowDown). On SIGNAL_REFUSED *ret_error says
+ * what the service said. -ETIMEDOUT and the errors of http_perform: the deadline came. */
 int signal_send(HttpClient *http,
         const Clock *clock,
         const Random *random,
