@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define RENEW_BEFORE      (5 * USEC_PER_MINUTE)
-#define RENEW_PATIENCE    (3 * USEC_PER_SEC) /* with a renewal while the old ones hold */
 #define RENEW_RETRY       (10 * USEC_PER_SEC) /* after a renewal that failed while the old ones hold */
+#define RENEW_PATIENCE    (2 * USEC_PER_SEC) /* for a renewal while the old ones hold */
 #define ROLE_PATH         "meta-data/iam/security-credentials/"
 #define ACCESS_KEY_ID_MAX 128U
 
@@ -290,6 +290,11 @@ static int get_role(Metadata *metadata, Usec deadline, AwsCredentials *ret, Erro
         return aws_credentials_parse_role(role, buffer_text(&text), text.size, ret, ret_error);
 }
 
+static bool has_metadata(const AwsCredentialsProvider *provider)
+{
+        return provider->options.metadata && !metadata_is_disabled(provider->options.metadata);
+}
+
 static int from_metadata(const AwsCredentialsProvider *provider,
         Usec deadline,
         AwsCredentials *ret,
@@ -299,7 +304,7 @@ static int from_metadata(const AwsCredentialsProvider *provider,
         Retry retry = RETRY_INIT(&role_policy, options->clock, options->random, deadline);
         int r;
 
-        if (!options->metadata)
+        if (!has_metadata(provider))
                 return -ENOENT;
         for (;;) {
                 r = get_role(options->metadata, deadline, ret, ret_error);
@@ -329,7 +334,7 @@ find(const AwsCredentialsProvider *provider, Usec deadline, AwsCredentials *ret,
                 r = sources[i](provider, deadline, &found, ret_error);
                 if (r == -ENOENT && i + 1 < ELEMENTS(sources))
                         continue;
-                if (r == -ENOENT && provider->options.metadata)
+                if (r == -ENOENT && has_metadata(provider))
                         return r;
                 if (r == -ENOENT)
                         return error_set(ret_error,
@@ -352,35 +357,51 @@ static Usec renewal_of(const AwsCredentials *credentials)
         return credentials->expires - RENEW_BEFORE;
 }
 
+/* There are credentials that can still sign. */
+static bool holds(const AwsCredentialsProvider *provider)
+{
+        return provider->have && clock_wall(provider->options.clock) < provider->kept.expires;
+}
+
+static int renew(AwsCredentialsProvider *provider, Usec deadline, Error *ret_error)
+{
+        _cleanup_(aws_credentials_done) AwsCredentials found = {};
+        Usec wall;
+        int r;
+
+        r = find(provider, deadline, &found, ret_error);
+        wall = clock_wall(provider->options.clock);
+        if (r < 0) {
+                provider->next_renewal = wall + RENEW_RETRY;
+                return r;
+        }
+
+        aws_credentials_done(&provider->kept);
+        provider->kept = found;
+        found = (AwsCredentials){};
+        provider->have = true;
+        provider->next_renewal = renewal_of(&provider->kept);
+        if (provider->next_renewal <= wall) /* short-lived from the start */
+                provider->next_renewal = wall + RENEW_RETRY;
+        return 0;
+}
+
 int aws_credentials_get(AwsCredentialsProvider *provider,
         Usec deadline,
         const AwsCredentials **ret,
         Error *ret_error)
 {
-        _cleanup_(aws_credentials_done) AwsCredentials found = {};
         const Clock *clock = provider->options.clock;
-        Usec wall = clock_wall(clock);
-        bool holding = provider->have && wall < provider->kept.expires;
-        int r;
+        int r = 0;
 
-        if (!provider->have || wall >= provider->next_renewal) {
-                if (holding)
-                        deadline = usec_min(deadline, clock_deadline(clock, RENEW_PATIENCE));
-                r = find(provider, deadline, &found, ret_error);
-                if (r < 0 && !holding)
-                        return r;
-                if (r < 0)
-                        provider->next_renewal = wall + RENEW_RETRY;
-                else {
-                        aws_credentials_done(&provider->kept);
-                        provider->kept = found;
-                        found = (AwsCredentials){};
-                        provider->have = true;
-                        provider->next_renewal = renewal_of(&provider->kept);
-                        if (provider->next_renewal <= wall) /* short-lived from the start */
-                                provider->next_renewal = wall + RENEW_RETRY;
-                }
-        }
+        /* Whoever still has credentials does not wait long for newer ones. */
+        if (holds(provider) && clock_wall(clock) >= provider->next_renewal)
+                (void)renew(
+                        provider, usec_min(deadline, clock_deadline(clock, RENEW_PATIENCE)), NULL);
+        if (!holds(provider))
+                r = renew(provider, deadline, ret_error);
+        if (r < 0)
+                return r;
 
         *ret = &provider->kept;
         return 0;

@@ -39,10 +39,10 @@ AwsCredentialsProvider *aws_credentials_provider_free(AwsCredentialsProvider *pr
 DEFINE_CLEANUP(AwsCredentialsProvider *, aws_credentials_provider_free);
 
 /* The credentials to sign with now; borrowed until the next call. Fetched at first use, and anew
- * 5 minutes before they expire (while old ones still hold, a failure to renew is no failure, and
- * costs seconds at most). Early in an instance's life a 404 for the role is retried to `deadline`.
- * -ENOENT: none anywhere, with the list of places; -EACCES, -EBADMSG, -ETIMEDOUT with the
- * sentence. */
+ * 5 minutes before they expire (while old ones still hold, a failure to renew is no failure, and is
+ * waited for 2 seconds at most). Early in an instance's life a 404 for the role is retried to
+ * `deadline`. -ENOENT: none anywhere, with the list of places; -EACCES, -EBADMSG, -ETIMEDOUT with
+ * the sentence. */
 int aws_credentials_get(AwsCredentialsProvider *provider,
         Usec deadline,
         const AwsCredentials **ret,

@@ -1,5 +1,6 @@
 #include "aws/metadata.h"
 
+#include "aws/environment.h"
 #include "base/json.h"
 #include "base/retry.h"
 #include "base/text.h"
@@ -37,37 +38,70 @@ struct Metadata {
         Usec token_ends; /* on the clock's now */
         Usec appear_by;  /* until then its absence is waited out */
         bool appeared;
+        bool disabled;
 };
 
-int metadata_new(const MetadataOptions *options, Metadata **ret, Error *ret_error)
+static int read_disabled(char *const *environment, bool *ret, Error *ret_error)
 {
-        _cleanup_(metadata_free) Metadata *metadata = NULL;
+        const char *value = environment_get(environment, "AWS_EC2_METADATA_DISABLED");
+
+        *ret = value && text_equal_case(value, "true");
+        if (!value || *ret || text_equal_case(value, "false"))
+                return 0;
+        return error_set(ret_error,
+                -EDOM,
+                "cannot use AWS_EC2_METADATA_DISABLED='%.40s': expected true or false",
+                value);
+}
+
+/* Without slashes at its end; NULL stays NULL: the two addresses. */
+static int take_endpoint(Metadata *metadata, const char *endpoint, Error *ret_error)
+{
         _cleanup_(http_url_done) HttpUrl url = {};
         size_t length;
         int r;
 
-        if (options->endpoint) {
-                r = http_url_parse(options->endpoint, &url, ret_error);
-                if (r < 0)
-                        return error_prefix(
-                                ret_error, r, "cannot use AWS_EC2_METADATA_SERVICE_ENDPOINT");
-        }
-        metadata = calloc(1, sizeof(*metadata));
+        if (!endpoint)
+                return 0;
+        r = http_url_parse(endpoint, &url, ret_error);
+        if (r < 0)
+                return error_prefix(ret_error, r, "cannot use AWS_EC2_METADATA_SERVICE_ENDPOINT");
+
+        length = strlen(endpoint);
+        while (length > 0 && endpoint[length - 1] == '/')
+                length--;
+        metadata->endpoint = text_copy_part(endpoint, length);
+        return metadata->endpoint ? 0
+                                  : error_set(ret_error, -ENOMEM, "cannot ask for metadata: %m");
+}
+
+int metadata_new(const MetadataOptions *options, Metadata **ret, Error *ret_error)
+{
+        _cleanup_(metadata_free) Metadata *metadata = calloc(1, sizeof(*metadata));
+        const char *endpoint = options->endpoint;
+        int r;
+
         if (!metadata)
                 return error_set(ret_error, -ENOMEM, "cannot ask for metadata: %m");
-
         metadata->options = *options;
         metadata->appear_by = clock_deadline(options->clock, options->wait);
-        if (options->endpoint) {
-                length = strlen(options->endpoint);
-                while (length > 0 && options->endpoint[length - 1] == '/')
-                        length--;
-                metadata->endpoint = text_copy_part(options->endpoint, length);
-                if (!metadata->endpoint)
-                        return error_set(ret_error, -ENOMEM, "cannot ask for metadata: %m");
-        }
+
+        if (!endpoint)
+                endpoint =
+                        environment_get(options->environment, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+        r = read_disabled(options->environment, &metadata->disabled, ret_error);
+        if (r == 0)
+                r = take_endpoint(metadata, endpoint, ret_error);
+        if (r < 0)
+                return r;
+
         *ret = TAKE_PTR(metadata);
         return 0;
+}
+
+bool metadata_is_disabled(const Metadata *metadata)
+{
+        return metadata->disabled;
 }
 
 Metadata *metadata_free(Metadata *metadata)
@@ -289,6 +323,13 @@ int metadata_get(Metadata *metadata, const char *path, Usec deadline, Buffer *re
         const MetadataOptions *options = &metadata->options;
         Retry retry = RETRY_INIT(&policy, options->clock, options->random, deadline);
         bool token_renewed = false;
+
+        if (metadata->disabled)
+                return error_set(ret_error,
+                        -EACCES,
+                        "cannot read '%s' of the metadata: AWS_EC2_METADATA_DISABLED turns the "
+                        "metadata service off",
+                        path);
 
         for (;;) {
                 _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;

@@ -22,7 +22,8 @@ typedef struct MetadataOptions {
         HttpClient *http; /* borrowed */
         const Clock *clock;
         const Random *random;
-        const char *endpoint; /* NULL: the two addresses, raced */
+        const char *endpoint;     /* NULL: the environment's; none there: the addresses, raced */
+        char *const *environment; /* NULL: the process's */
         Usec wait; /* how long to wait for the service to appear at all; at a boot 5 minutes */
 } MetadataOptions;
 
@@ -32,9 +33,13 @@ typedef enum MetadataOutcome {
         METADATA_ABSENT = 1, /* 404: the instance has no such thing */
 } MetadataOutcome;
 
+/* -EINVAL: the endpoint is no URL; -EDOM: AWS_EC2_METADATA_DISABLED is neither true nor false. */
 int metadata_new(const MetadataOptions *options, Metadata **ret, Error *ret_error);
 Metadata *metadata_free(Metadata *metadata);
 DEFINE_CLEANUP(Metadata *, metadata_free);
+
+/* AWS_EC2_METADATA_DISABLED says so: every get is -EACCES, and nothing is sent. */
+bool metadata_is_disabled(const Metadata *metadata);
 
 /* GET /latest/<path> ("meta-data/instance-id", "user-data", "dynamic/instance-identity/document").
  * METADATA_OK, METADATA_ABSENT, or a negative errno with the sentence:
