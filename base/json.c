@@ -67,7 +67,8 @@ int json_parse(const char *name, const char *text, size_t size, Json **ret, Erro
                 return r;
 
         json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-        if (!json && json_error_code(&error) == json_error_out_of_memory)
+        /* jansson forgets to name some allocations that failed */
+        if (!json && (json_error_code(&error) == json_error_out_of_memory || !error.text[0]))
                 return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
         if (!json)
                 return error_set(ret_error,

@@ -87,9 +87,12 @@ static void start_element(void *userdata, const XML_Char *name, const XML_Char *
 static void end_element(void *userdata, const XML_Char *name)
 {
         Reading *reading = userdata;
-        Buffer *text = &reading->texts[reading->depth - 1];
+        Buffer *text;
 
         (void)name;
+        if (reading->refusal) /* expat ends an empty element also after XML_StopParser() */
+                return;
+        text = &reading->texts[reading->depth - 1];
         reading->open->text = buffer_take(text, NULL);
         if (!reading->open->text)
                 return stop(reading, -ENOMEM, "out of memory");
@@ -100,10 +103,14 @@ static void end_element(void *userdata, const XML_Char *name)
 static void character_data(void *userdata, const XML_Char *text, int length)
 {
         Reading *reading = userdata;
+        int r;
 
-        if (reading->depth == 0)
+        if (reading->refusal || reading->depth == 0)
                 return;
-        if (buffer_append(&reading->texts[reading->depth - 1], text, (size_t)length) < 0)
+        r = buffer_append(&reading->texts[reading->depth - 1], text, (size_t)length);
+        if (r == -ENOMEM)
+                stop(reading, r, "out of memory");
+        else if (r < 0)
                 stop(reading, -EBADMSG, "an element's text is too long");
 }
 
@@ -135,6 +142,8 @@ static int parse(
         if (XML_Parse(parser, text, (int)size, XML_TRUE) == XML_STATUS_OK)
                 return 0;
 
+        if (XML_GetErrorCode(parser) == XML_ERROR_NO_MEMORY)
+                return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
         return error_set(ret_error,
                 reading->refusal ? reading->code : -EBADMSG,
                 "cannot read '%s': line %lu, column %lu: %s",

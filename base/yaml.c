@@ -90,7 +90,8 @@ static int refuse_syntax(Reading *reading)
         const yaml_parser_t *parser = &reading->parser;
         const char *problem = parser->problem ? parser->problem : "it is no YAML";
 
-        if (parser->error == YAML_MEMORY_ERROR)
+        /* libyaml forgets to name some allocations that failed */
+        if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
                 return refuse_memory(reading);
         if (parser->error == YAML_READER_ERROR)
                 return error_set(reading->ret_error,
