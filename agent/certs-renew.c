@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #define BEFORE_DEFAULT (30 * USEC_PER_DAY)
@@ -54,12 +55,16 @@ typedef struct Tally {
         size_t renewed, left_alone, failed;
 } Tally;
 
+/* A certificate is public: who could read the old one can read the new one. */
 static int replace(const SetMember *member, const SetMember *issuer, Usec wall, Error *ret_error)
 {
         _cleanup_(certificate_free) Certificate *renewed = NULL;
         _cleanup_(buffer_done) Buffer pem = BUFFER_INIT(CERTIFICATE_PEM_MAX);
+        struct stat status;
         int r;
 
+        if (stat(member->path, &status) < 0)
+                return error_set(ret_error, -errno, "cannot renew '%s': %m", member->path);
         r = certificate_renew(member->pair.certificate,
                 issuer->pair.certificate,
                 issuer->pair.key,
@@ -70,8 +75,12 @@ static int replace(const SetMember *member, const SetMember *issuer, Usec wall, 
                 r = certificate_format(renewed, &pem, ret_error);
         if (r < 0)
                 return error_prefix(ret_error, r, "%s", member->path);
-        return file_write_atomic(
-                AT_FDCWD, member->path, buffer_text(&pem), pem.size, 0600, ret_error);
+        return file_write_atomic(AT_FDCWD,
+                member->path,
+                buffer_text(&pem),
+                pem.size,
+                status.st_mode & 0777,
+                ret_error);
 }
 
 /* Why it cannot be renewed here, with the days that are left. */

@@ -54,10 +54,9 @@ def judged(folder, *sentences):
 
 def put(source, target):
     """A certificate with its key."""
-    ends = {".crt": ".key", ".pem": ".pem"}
     shutil.copy(source, target)
     if target.suffix == ".crt":
-        shutil.copy(source.with_suffix(ends[source.suffix]), target.with_suffix(".key"))
+        shutil.copy(source.with_suffix(".key"), target.with_suffix(".key"))
     else:
         shutil.copy(source.with_name("key.pem"), target.with_name("key.pem"))
 
@@ -128,12 +127,12 @@ def test_weak_keys_and_signatures(f):
     sign(f, copy, "docker/client/cert.pem", "/CN=client", "-sha256")
     judged(copy)
     sign(f, copy, "docker/client/cert.pem", "/CN=client", "-sha1")
-    judged(copy, "docker/client/cert.pem: OpenSSL refuses it", )
+    judged(copy, "docker/client/cert.pem: OpenSSL refuses it")
     expect_in("too weak", run("verify", copy).out)
     weak = f.top / "weak"
     weak.mkdir()
     openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout", f.top / "weak.key", "-subj", "/CN=x", "-days", "9", "-out", weak / "ca.pem")
-    judged(weak, "ca.pem: OpenSSL refuses it", )
+    judged(weak, "ca.pem: OpenSSL refuses it")
     expect_in("key too weak", run("verify", weak).out)
 
 
@@ -156,6 +155,17 @@ def test_any_span_before_the_end(f):
     """Beyond what a number of microseconds since 1970 holds, all is due."""
     for before in ("10000000w", "30500000w"):
         expect_in("6 would be renewed, 0 not due, 4 cannot be renewed here", run("renew", "--dry-run", f"--before={before}", f.set).out)
+
+
+def test_renewing_keeps_the_mode(f):
+    copy = copy_of(f)
+    path = copy / "docker/client/cert.pem"
+    os.chmod(path, 0o644)
+    before = path.read_bytes()
+    expect(run("renew", "--before=366d", copy).status, 0)
+    expect((path.read_bytes() != before, oct(path.stat().st_mode & 0o7777)), (True, "0o644"))
+    expect(oct((copy / "docker/control/cert.pem").stat().st_mode & 0o7777), "0o600")
+    judged(copy)
 
 
 def create(f, *, cluster="c", control="h", user="user1", keys=True):
