@@ -157,20 +157,34 @@ static int add_headers(Transfer *transfer)
 
 /* Signing. */
 
-/* A segment "." or ".." would be folded away by libcurl before it signs: it refuses PATH_AS_IS
- * there. */
+/* A segment of one or two dots, each plain or as %2e. */
+static bool is_dot_segment(const char *segment, size_t length)
+{
+        const char *end = segment + length;
+        size_t dots = 0;
+
+        for (; segment < end; dots++)
+                if (*segment == '.')
+                        segment++;
+                else if (text_starts(segment, "%2e") || text_starts(segment, "%2E"))
+                        segment += 3;
+                else
+                        return false;
+        return dots == 1 || dots == 2;
+}
+
+/* They would be folded away by libcurl before it signs: it refuses PATH_AS_IS there. */
 static bool has_dot_segments(const char *url)
 {
-        const char *path = strstr(url, "://");
-        size_t end;
+        const char *rest = strstr(url, "://");
 
-        path = path ? path + 3 : url;
-        end = strcspn(path, "?");
-        for (const char *c = path; c < path + end; c++)
-                if (*c == '/' && (text_starts(c, "/./") || text_starts(c, "/../") ||
-                                         (text_starts(c, "/.") && c + 2 == path + end) ||
-                                         (text_starts(c, "/..") && c + 3 == path + end)))
+        for (rest = rest ? rest + 3 : url; *rest && *rest != '?';) {
+                size_t length = strcspn(rest, "/?");
+
+                if (is_dot_segment(rest, length))
                         return true;
+                rest += length + (rest[length] == '/');
+        }
         return false;
 }
 
