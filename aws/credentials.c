@@ -219,7 +219,7 @@ static int from_profile(const AwsCredentialsProvider *provider,
                 return r;
         if (!source)
                 return error_set(ret_error, -ENOMEM, "cannot look for AWS credentials: %m");
-        if (!profile.access_key_id || !profile.secret_access_key)
+        if (profile.unsupported_first || !profile.access_key_id || !profile.secret_access_key)
                 return refuse_profile(&profile, name, named, ret_error);
 
         return fill(profile.access_key_id,

@@ -29,20 +29,33 @@ static int keep_text(char **place, const char *value)
         return *place ? 0 : -ENOMEM;
 }
 
-/* What other tools do and this one does not: named, rather than passed over. */
-static bool is_unsupported(const char *key)
-{
-        static const char *const keys[] = {"credential_process",
-                "role_arn",
-                "sso_session",
-                "sso_start_url",
-                "web_identity_token_file",
-                "login_session"};
+/* What other tools do and this one does not: named, rather than passed over. Whether it goes before
+ * the section's keys is the order of the SDKs' providers (botocore/credentials.py). */
+static const struct {
+        const char *key;
+        bool first;
+} unsupported[] = {
+        {"role_arn", true},
+        {"web_identity_token_file", true},
+        {"sso_session", true},
+        {"sso_start_url", true},
+        {"credential_process", false},
+        {"login_session", false},
+};
 
-        for (size_t i = 0; i < ELEMENTS(keys); i++)
-                if (text_equal_case(key, keys[i]))
-                        return true;
-        return false;
+static int keep_unsupported(AwsProfile *profile, const char *key)
+{
+        for (size_t i = 0; i < ELEMENTS(unsupported); i++) {
+                if (!text_equal_case(key, unsupported[i].key))
+                        continue;
+                if (unsupported[i].first && !profile->unsupported_first) {
+                        free(profile->unsupported);
+                        profile->unsupported = NULL;
+                        profile->unsupported_first = true;
+                }
+                return keep_text(&profile->unsupported, key);
+        }
+        return 0;
 }
 
 static int keep(AwsProfile *profile, const char *key, const char *value)
@@ -53,7 +66,7 @@ static int keep(AwsProfile *profile, const char *key, const char *value)
                 return keep_secret(&profile->secret_access_key, value);
         if (text_equal_case(key, "aws_session_token"))
                 return keep_secret(&profile->session_token, value);
-        return is_unsupported(key) ? keep_text(&profile->unsupported, key) : 0;
+        return keep_unsupported(profile, key);
 }
 
 static int refuse(const char *path, unsigned line, const char *what, Error *ret_error)

@@ -20,7 +20,8 @@ typedef struct AwsProfile {
         Secret *session_token;
         char *unsupported; /* a key that names a way to get credentials that is not ours; NULL: none
                             */
-        bool found;        /* the section is there */
+        bool unsupported_first; /* AWS's tools would take that way even where there are keys */
+        bool found;             /* the section is there */
 } AwsProfile;
 
 void aws_profile_done(AwsProfile *profile);

@@ -174,6 +174,86 @@ static void the_environment_names_the_service(void **state)
         assert_string_equal(text, "web");
 }
 
+static void a_profiles_role_is_not_passed_over_for_its_keys(void **state)
+{
+        static const struct {
+                const char *line;
+                int code;
+        } cases[] = {
+                {"role_arn = arn:aws:iam::123456789012:role/x", -EDOM},
+                {"web_identity_token_file = /t", -EDOM},
+                {"sso_session = s", -EDOM},
+                {"credential_process = /bin/false", 0},
+        };
+        char path[] = "/tmp/test-instance-XXXXXX";
+        char file[128], home[] = "HOME=/nonexistent";
+        char *const environment[] = {file, home, NULL};
+        int fd = mkstemp(path);
+
+        (void)state;
+        assert_return_code(fd, errno);
+        (void)snprintf(file, sizeof(file), "AWS_SHARED_CREDENTIALS_FILE=%s", path);
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(aws_credentials_provider_free) AwsCredentialsProvider *provider = NULL;
+                const AwsCredentials *credentials;
+                Error error = ERROR_INIT;
+
+                assert_return_code(ftruncate(fd, 0), errno);
+                (void)lseek(fd, 0, SEEK_SET);
+                (void)dprintf(fd,
+                        "[default]\naws_access_key_id = AKIA\naws_secret_access_key = s\n%s\n",
+                        cases[i].line);
+                assert_int_equal(aws_credentials_provider_new(
+                                         &(AwsCredentialsOptions){.clock = &clock_system,
+                                                 .random = &random_system,
+                                                 .environment = environment},
+                                         &provider,
+                                         &error),
+                        0);
+                assert_int_equal(aws_credentials_get(provider, USEC_INFINITY, &credentials, &error),
+                        cases[i].code);
+                if (cases[i].code < 0)
+                        assert_says(&error, "cannot use the AWS profile 'default': it wants '");
+        }
+        (void)close(fd);
+        (void)unlink(path);
+}
+
+static void dot_segments_are_not_signed(void **state)
+{
+        static const char *const paths[] = {
+                "/b/../k", "/b/./k", "/b/..", "/b/%2e%2E/k", "/b/.%2e", "/b/%2E/k"};
+        static const char *const fine[] = {"/b/.k", "/b/..k/%2ek", "/b/%252e%252e/k"};
+        _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
+        _cleanup_(secret_free) Secret *secret = NULL;
+        Fixture *fixture = *state;
+
+        begin(fixture, answer_role, nothing);
+        assert_int_equal(secret_new_text("s", &secret), 0);
+        for (size_t i = 0; i < ELEMENTS(paths) + ELEMENTS(fine); i++) {
+                bool refused = i < ELEMENTS(paths);
+                const char *path = refused ? paths[i] : fine[i - ELEMENTS(paths)];
+                HttpSigning signing = {"us-east-1", "s3", "AKIA", secret, NULL, 0};
+                char url[128], line[128];
+
+                (void)snprintf(url, sizeof(url), "%s%s", fixture->server.url, path);
+                (void)snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\n", path);
+                assert_int_equal(http_perform(fixture->http,
+                                         &(HttpRequest){.method = "GET",
+                                                 .url = url,
+                                                 .deadline = USEC_INFINITY,
+                                                 .signing = &signing},
+                                         &response,
+                                         &fixture->error),
+                        refused ? -EINVAL : 0);
+                if (refused)
+                        assert_int_equal(fixture->server.n_seen, 0);
+                else
+                        assert_true(text_starts(
+                                fixture->server.seen[fixture->server.n_seen - 1], line));
+        }
+}
+
 /* The signal. */
 
 static void time_out_once(ScriptedServer *server, const char *head, Buffer *answer)
@@ -234,5 +314,7 @@ TESTS_MAIN(TEST(a_renewal_does_not_hold_up_who_has_credentials),
         TEST(expired_credentials_are_never_given),
         TEST(metadata_that_is_disabled_is_not_asked),
         TEST(the_environment_names_the_service),
+        TEST(a_profiles_role_is_not_passed_over_for_its_keys),
+        TEST(dot_segments_are_not_signed),
         TEST(a_signal_that_timed_out_on_its_way_is_sent_again),
         TEST(a_signal_refused_for_good_is_sent_once))
