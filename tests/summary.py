@@ -20,13 +20,8 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 ENDINGS = {"OK": PASSED, "EXPECTEDFAIL": PASSED, "SKIP": SKIPPED}
 
 
-def plain(name):
-    """A program's own name, of "project:suite / name"."""
-    return name.split(" / ")[-1]
-
-
 def cases_of(path):
-    """{program: [(case, outcome)]} of the programs that report cases."""
+    """{program: [(case, outcome)]} of the programs that report cases, by their whole names ("project:suite / name")."""
     cases = collections.defaultdict(list)
     for suite in ElementTree.parse(path).getroot().iter("testsuite"):
         _, dot, program = suite.get("name").partition(".")
@@ -35,7 +30,7 @@ def cases_of(path):
         for case in suite.iter("testcase"):
             bad = case.find("failure") is not None or case.find("error") is not None
             skipped = case.find("skipped") is not None
-            cases[plain(program)].append((case.get("name"), FAILED if bad else SKIPPED if skipped else PASSED))
+            cases[program].append((case.get("name"), FAILED if bad else SKIPPED if skipped else PASSED))
     return cases
 
 
@@ -44,7 +39,7 @@ def endings_of(path):
     with open(path, encoding="utf-8") as log:
         for line in log:
             run = json.loads(line)
-            yield plain(run["name"]), run["result"], run.get("returncode")
+            yield run["name"], run["result"], run.get("returncode")
 
 
 def outcomes_of(run):
@@ -52,11 +47,12 @@ def outcomes_of(run):
     cases = cases_of(run + ".xml")
     for program, ending, status in endings_of(run + ".json"):
         outcome = ENDINGS.get(ending, FAILED)
+        shown = program.partition(":")[2] or program
         for case, result in cases[program]:
-            yield f"{program}: {case}", result
+            yield f"{shown}: {case}", result
         told = any(result == FAILED for _, result in cases[program])
         if not cases[program] or (outcome == FAILED and not told):
-            yield f"{program}" + ("" if outcome != FAILED else f": {ending}, exit status {status}"), outcome
+            yield shown + (f": {ending}, exit status {status}" if outcome == FAILED else ""), outcome
 
 
 def main() -> int:

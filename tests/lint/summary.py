@@ -12,12 +12,12 @@ SUMMARY = pathlib.Path(__file__).parent.parent / "summary.py"
 # How each program ends, and the sentence about it (None: nothing to say).
 PROGRAMS = {
     "good": ("echo 1..2; echo ok 1 a; echo ok 2 b", None),
-    "wrong": ("echo 1..2; echo ok 1 a; echo not ok 2 b; exit 1", "failed: run: wrong: 2 b"),
-    "crash": ("echo 1..2; echo ok 1 a; kill -SEGV $$", "failed: run: crash: ERROR, exit status -11"),
-    "leak": ("echo 1..1; echo ok 1 a; exit 23", "failed: run: leak: ERROR, exit status 23"),
-    "hang": ("echo 1..2; echo ok 1 a; sleep 60", "failed: run: hang: TIMEOUT, exit status -15"),
-    "short": ("echo 1..3; echo ok 1 a", "failed: run: short: ERROR, exit status 0"),
-    "skip": (r"echo 1..2; echo ok 1 a; echo ok 2 b \# SKIP no reason", "skipped: run: skip: 2 b"),
+    "wrong": ("echo 1..2; echo ok 1 a; echo not ok 2 b; exit 1", "failed: run: unit / wrong: 2 b"),
+    "crash": ("echo 1..2; echo ok 1 a; kill -SEGV $$", "failed: run: unit / crash: ERROR, exit status -11"),
+    "leak": ("echo 1..1; echo ok 1 a; exit 23", "failed: run: unit / leak: ERROR, exit status 23"),
+    "hang": ("echo 1..2; echo ok 1 a; sleep 60", "failed: run: unit / hang: TIMEOUT, exit status -15"),
+    "short": ("echo 1..3; echo ok 1 a", "failed: run: unit / short: ERROR, exit status 0"),
+    "skip": (r"echo 1..2; echo ok 1 a; echo ok 2 b \# SKIP no reason", "skipped: run: unit / skip: 2 b"),
 }
 
 
@@ -26,6 +26,7 @@ def run_meson(folder):
     tests = [f"test({name!r}, sh, args: ['-c', {script!r}], protocol: 'tap', suite: 'unit', timeout: 1)"
              for name, (script, _) in PROGRAMS.items()]
     tests += ["test('status', sh, args: ['-c', 'exit 3'])", "test('fine', sh, args: ['-c', 'exit 0'], suite: 'unit')",
+              "test('good', sh, args: ['-c', 'echo 1..1; echo not ok 1 c; exit 1'], protocol: 'tap', suite: 'other')",  # a name twice
               "test('late', sh, args: ['-c', 'sleep 60'], timeout: 1)"]
     (folder / "meson.build").write_text("\n".join(["project('p')", "sh = find_program('sh')", *tests]) + "\n")
     subprocess.run(["meson", "setup", "b"], cwd=folder, check=True, capture_output=True)
@@ -45,11 +46,11 @@ def test_every_bad_end_is_counted():
         done = summary(0, f"{folder}/run")
         for _, sentence in PROGRAMS.values():
             expect_in(sentence or "", done.stdout)
-        for sentence in ("failed: run: status: FAIL, exit status 3", "failed: run: late: TIMEOUT, exit status -15"):
+        for sentence in ("failed: run: p / status: FAIL, exit status 3", "failed: run: other / good: 1 c", "failed: run: p / late: TIMEOUT, exit status -15"):
             expect_in(sentence, done.stdout)
-        expect(("good" in done.stdout, "fine" in done.stdout), (False, False))
-        expect((done.stdout.splitlines()[-1], done.returncode), ("9 passed, 7 failed, 1 skipped", 1))
-        expect(summary(0, f"{folder}/run", ci="true").stdout.splitlines()[-1], "9 passed, 8 failed")
+        expect(("unit / good" in done.stdout, "unit / fine" in done.stdout), (False, False))
+        expect((done.stdout.splitlines()[-1], done.returncode), ("9 passed, 8 failed, 1 skipped", 1))
+        expect(summary(0, f"{folder}/run", ci="true").stdout.splitlines()[-1], "9 passed, 9 failed")
 
 
 def test_a_run_that_is_not_there_has_failed():
