@@ -95,7 +95,8 @@ def test_a_service_that_comes_late_is_waited_for():
     services = []
     late.start()
     try:
-        expect(ask(f"http://127.0.0.1:{port}", "metadata", "meta-data/instance-id").outcome, 0)
+        found = ask(f"http://127.0.0.1:{port}", "metadata", "meta-data/instance-id", METADATA_WAIT=20)
+        expect(found.outcome, 0)
     finally:
         late.join()
         services[0].__exit__()

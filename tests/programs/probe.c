@@ -68,7 +68,12 @@ static void probe_sleep_until(void *userdata, Usec when)
 static int make_session(Probe *probe)
 {
         const char *metadata = environment_get(NULL, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+        const char *wait = environment_get(NULL, "METADATA_WAIT");
+        uint64_t seconds = 1;
         int r;
+
+        if (wait && text_to_uint64(wait, 0, 300, &seconds) < 0)
+                return error_set(&probe->error, -EINVAL, "METADATA_WAIT: expected seconds");
 
         r = metadata_new(
                 &(MetadataOptions){
@@ -76,7 +81,7 @@ static int make_session(Probe *probe)
                         .clock = &probe->clock,
                         .random = &random_system,
                         .endpoint = metadata,
-                        .wait = USEC_PER_SEC,
+                        .wait = seconds * USEC_PER_SEC,
                 },
                 &probe->metadata,
                 &probe->error);
