@@ -176,7 +176,7 @@ static int write_certificate(Creation *creation, const char *path, const Certifi
         r = certificate_format(certificate, &pem, creation->ret_error);
         if (r < 0)
                 return r;
-        return file_create(creation->folder.staging_fd,
+        return file_create_durable(creation->folder.staging_fd,
                 path,
                 buffer_text(&pem),
                 pem.size,
@@ -198,7 +198,7 @@ static int write_pair(Creation *creation,
         if (r == 0)
                 r = key_format(pair->key, passphrase, &key, creation->ret_error);
         if (r == 0)
-                r = file_create(creation->folder.staging_fd,
+                r = file_create_durable(creation->folder.staging_fd,
                         key_path,
                         secret_data(key),
                         secret_size(key),
@@ -340,7 +340,8 @@ static int create_members(Creation *creation, const Pair *authority)
         pthread_t threads[CREW_MAX - 1];
         size_t started = 0, wanted = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
 
-        while (started + 1 < wanted && started < ELEMENTS(threads) &&
+        /* One more than there are cores: one will wait for the disk. */
+        while (started < wanted && started < ELEMENTS(threads) &&
                 pthread_create(&threads[started], NULL, work, &crew) == 0)
                 started++;
         (void)work(&crew);
@@ -551,6 +552,7 @@ static int create(const Arguments *arguments, Error *ret_error)
                         arguments->passphrase_file, &creation.passphrase, ret_error);
         if (r == 0)
                 r = folder_replacement_begin(AT_FDCWD, arguments->out, &creation.folder, ret_error);
+        creation.folder.files_durable = true; /* each thread waits for its own */
         if (r == 0)
                 r = start_keys(&creation);
         if (r == 0)

@@ -202,9 +202,19 @@ int file_create(int folder_fd,
 {
         int r = make_file(folder_fd, path, data, size, mode, false);
 
-        if (r < 0)
-                return error_set(ret_error, r, "cannot write '%s': %m", path);
-        return 0;
+        return r < 0 ? error_set(ret_error, r, "cannot write '%s': %m", path) : 0;
+}
+
+int file_create_durable(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error)
+{
+        int r = make_file(folder_fd, path, data, size, mode, true);
+
+        return r < 0 ? error_set(ret_error, r, "cannot write '%s': %m", path) : 0;
 }
 
 typedef int (*Placing)(int parent_fd, const char *temporary, const char *name);

@@ -52,6 +52,15 @@ int file_create(int folder_fd,
         mode_t mode,
         Error *ret_error);
 
+/* The same, and on disk when it returns: where files_durable of the FolderReplacement promises it.
+ */
+int file_create_durable(int folder_fd,
+        const char *path,
+        const void *data,
+        size_t size,
+        mode_t mode,
+        Error *ret_error);
+
 /* The same bytes already? Then nothing is written: *ret_changed tells. Mode is set right either
  * way. */
 int file_write_if_changed(int folder_fd,

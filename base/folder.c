@@ -175,8 +175,8 @@ int folder_list(int folder_fd,
         return 0;
 }
 
-/* Syncs every file and folder below `fd`, and itself. */
-static int sync_tree(int fd, unsigned depth)
+/* Syncs every folder below `fd`, and itself; with `files`, these too. */
+static int sync_tree(int fd, bool files, unsigned depth)
 {
         _cleanup_(closedir) DIR *folder = open_entries(fd);
         const struct dirent *entry;
@@ -196,9 +196,10 @@ static int sync_tree(int fd, unsigned depth)
                         continue;
                 if (child < 0 || fstat(child, &status) < 0)
                         return -errno;
-                r = S_ISDIR(status.st_mode) ? sync_tree(child, depth + 1)
-                    : fsync(child) < 0      ? -errno
-                                            : 0;
+                if (S_ISDIR(status.st_mode))
+                        r = sync_tree(child, files, depth + 1);
+                else
+                        r = files && fsync(child) < 0 ? -errno : 0;
                 if (r < 0)
                         return r;
         }
@@ -404,7 +405,7 @@ int folder_replacement_commit(FolderReplacement *replacement, const char *keep_a
         int parent_fd = replacement->parent_fd, r;
         bool old;
 
-        r = sync_tree(replacement->staging_fd, 0);
+        r = sync_tree(replacement->staging_fd, !replacement->files_durable, 0);
         if (r < 0)
                 return error_set(ret_error, r, "cannot make the new '%s' durable: %m", name);
 

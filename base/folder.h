@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* mkdir -p; new folders get `mode`, those that are there keep theirs. */
@@ -26,9 +27,11 @@ int folder_remove(int folder_fd, const char *path, Error *ret_error);
  * an old folder that was to be kept gets its name, all else is removed. One replacement of a path
  * at a time: take a file_lock() where there could be two. */
 typedef struct FolderReplacement {
-        int parent_fd;  /* where both lie; -1 once done */
-        int staging_fd; /* to fill; owned here */
-        char name[256]; /* path's last part */
+        bool files_durable; /* set by the caller who has synced every file: folders alone are then
+                             */
+        int parent_fd;      /* where both lie; -1 once done */
+        int staging_fd;     /* to fill; owned here */
+        char name[256];     /* path's last part */
         char staging_name[256];
 } FolderReplacement;
 
