@@ -223,8 +223,7 @@ static int fetch_token(Metadata *metadata, Usec deadline, Error *ret_error)
 
 static bool is_absence(int r)
 {
-        return r == -EHOSTUNREACH || r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT ||
-               r == -EAGAIN;
+        return http_is_transient(r) || r == -EAGAIN;
 }
 
 /* The words for somebody who looks at a silent address. */

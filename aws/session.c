@@ -185,12 +185,6 @@ static int explain(const AwsRequest *request, const AwsFault *fault, Error *ret_
                 aws_fault_format(fault, text));
 }
 
-/* The connection's faults that another try may not meet. */
-static bool is_transient(int r)
-{
-        return r == -ECONNREFUSED || r == -ECONNRESET || r == -EHOSTUNREACH || r == -ETIMEDOUT;
-}
-
 typedef enum Next { NEXT_DONE, NEXT_TRY_AGAIN, NEXT_GIVE_UP } Next;
 
 /* What an answer asks for; the wait before another try is over when this returns. */
@@ -246,7 +240,8 @@ int aws_perform(AwsSession *session,
                 r = attempt(&attempting, ret, ret_error);
                 if (r == 0)
                         next = consider(&attempting, &retry, ret, &fault, ret_error);
-                else if (!is_transient(r) || retry_wait(&retry, RETRY_TRANSIENT, 0) != RETRY_AGAIN)
+                else if (!http_is_transient(r) ||
+                         retry_wait(&retry, RETRY_TRANSIENT, 0) != RETRY_AGAIN)
                         return r;
 
                 if (next == NEXT_DONE)

@@ -161,8 +161,7 @@ static int refuse(
 
 static bool is_retryable(int r)
 {
-        return r == -ECONNREFUSED || r == -ECONNRESET || r == -EHOSTUNREACH || r == -ETIMEDOUT ||
-               r == -EPROTO;
+        return http_is_transient(r) || r == -EPROTO;
 }
 
 int signal_send(HttpClient *http,

@@ -269,8 +269,14 @@ int json_get_bool(
         return 0;
 }
 
-int json_get_object(
-        const Json *object, const char *where, const char *key, const Json **ret, Error *ret_error)
+/* A member that holds others; `is` tells the kind that is expected. */
+static int get_container(const Json *object,
+        const char *where,
+        const char *key,
+        bool (*is)(const Json *json),
+        const char *expected,
+        const Json **ret,
+        Error *ret_error)
 {
         const Json *value;
         int r;
@@ -278,27 +284,23 @@ int json_get_object(
         r = get(object, where, key, &value, ret_error);
         if (r < 0)
                 return r;
-        if (!json_is_object(value))
-                return refuse(where, key, "an object", value, ret_error);
+        if (!is(value))
+                return refuse(where, key, expected, value, ret_error);
 
         *ret = value;
         return 0;
 }
 
+int json_get_object(
+        const Json *object, const char *where, const char *key, const Json **ret, Error *ret_error)
+{
+        return get_container(object, where, key, json_is_object, "an object", ret, ret_error);
+}
+
 int json_get_array(
         const Json *object, const char *where, const char *key, const Json **ret, Error *ret_error)
 {
-        const Json *value;
-        int r;
-
-        r = get(object, where, key, &value, ret_error);
-        if (r < 0)
-                return r;
-        if (!json_is_array(value))
-                return refuse(where, key, "an array", value, ret_error);
-
-        *ret = value;
-        return 0;
+        return get_container(object, where, key, json_is_array, "an array", ret, ret_error);
 }
 
 int json_get_secret(

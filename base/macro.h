@@ -8,8 +8,6 @@
 #define _cleanup_(function)   __attribute__((cleanup(function##_p)))
 #define _printf_(text, first) __attribute__((format(printf, text, first)))
 
-#define _must_check_ __attribute__((warn_unused_result))
-
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
 /* TAKE_PTR(p) gives p's value away and leaves NULL in its place, so that p's cleanup has nothing

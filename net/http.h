@@ -96,6 +96,10 @@ typedef struct HttpRequest {
 int http_perform(
         HttpClient *client, const HttpRequest *request, HttpResponse *ret, Error *ret_error);
 
+/* A failure of http_perform that another try may not meet: -ECONNREFUSED, -ECONNRESET,
+ * -EHOSTUNREACH, -ETIMEDOUT. */
+bool http_is_transient(int code);
+
 /* Starts the requests side by side, the next one `head_start` after the one before (or as soon as
  * that has failed), and gives the first answer of any status; *ret_index says whose. The others are
  * dropped. When all fail: the first one's error. */

@@ -1,4 +1,4 @@
-/* URLs: http_encode, http_url_parse. */
+/* What of net/http.h needs no libcurl: http_is_transient, http_encode, http_url_parse. */
 
 #include "base/text.h"
 #include "net/http.h"
@@ -6,6 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool http_is_transient(int code)
+{
+        return code == -ECONNREFUSED || code == -ECONNRESET || code == -EHOSTUNREACH ||
+               code == -ETIMEDOUT;
+}
 
 static bool is_unreserved(char c)
 {

@@ -201,7 +201,7 @@ static int wait_for(Wait *wait,
                 if (r == S3_OK)
                         return r;
                 note_answer(wait, r, &fault, &error, clock_passed(clock, deadline));
-                if (r < 0 && !store_is_passing(r))
+                if (r < 0 && !http_is_transient(r))
                         return error_set(ret_error, r, "%s", error.text);
                 if (r > 0 && is_final(wait, (S3Outcome)r, deadline)) {
                         bool denied = wait->last.status == 403 && r != S3_REFUSED;

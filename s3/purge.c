@@ -120,7 +120,7 @@ static int list_private(S3Store *store, Usec deadline, Purge *purge, Error *ret_
         if (!prefix)
                 return store_out_of_memory(ret_error);
         r = s3_list(store->bucket, prefix, true, deadline, visit_name, &listing, NULL, ret_error);
-        if (r == S3_OK || (r < 0 && !store_is_passing(r)))
+        if (r == S3_OK || (r < 0 && !http_is_transient(r)))
                 return r;
         purge_done(purge);
         *purge = (Purge){};

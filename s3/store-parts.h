@@ -33,9 +33,6 @@ bool store_is_worth_waiting(StorePatience *patience,
         const AwsFault *fault,
         bool listable);
 
-/* A fault of the connection, which may pass: -ECONNRESET and its kind. */
-bool store_is_passing(int r);
-
 /* Waits as the policy says, longer if S3 asked for less; false: there is no time for another try.
  */
 bool store_wait_again(Retry *retry, const AwsFault *fault);

@@ -134,11 +134,6 @@ bool store_is_worth_waiting(StorePatience *patience,
         return after == USEC_INFINITY || clock_now(clock) - patience->since < after;
 }
 
-bool store_is_passing(int r)
-{
-        return r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EHOSTUNREACH;
-}
-
 bool store_wait_again(Retry *retry, const AwsFault *fault)
 {
         bool throttled = aws_fault_kind(fault) == AWS_FAULT_THROTTLED;
@@ -161,7 +156,7 @@ int store_persist(S3Store *store, StoreTask *task, Usec deadline, Error *ret_err
                         again = store_is_worth_waiting(
                                 &patience, store_clock(store), task->operation, &fault, true);
                 else
-                        again = store_is_passing(r);
+                        again = http_is_transient(r);
                 if (!again || task->begun || !store_wait_again(&retry, &fault))
                         return r;
         }
