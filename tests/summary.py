@@ -16,6 +16,7 @@ import os
 import sys
 import xml.etree.ElementTree as ElementTree
 
+REASON_LINES = 60
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 ENDINGS = {"OK": PASSED, "EXPECTEDFAIL": PASSED, "SKIP": SKIPPED}
 
@@ -40,6 +41,16 @@ def endings_of(path):
         for line in log:
             run = json.loads(line)
             yield run["name"], run["result"], run.get("returncode")
+
+
+def reasons_of(path):
+    """What the failed programs said of it: their TAP diagnostics."""
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            run = json.loads(line)
+            if ENDINGS.get(run["result"], FAILED) == FAILED:
+                said = [text for text in run.get("stdout", "").splitlines() if text.startswith(("not ok", "#"))]
+                yield from said[-REASON_LINES:]
 
 
 def outcomes_of(run):
@@ -67,6 +78,7 @@ def main() -> int:
             count[outcome] += 1
             if outcome != PASSED:
                 named.append(f"{outcome}: {os.path.basename(run)}: {name}")
+        named += reasons_of(run + ".json")
 
     print(*named, sep="\n")
     if os.environ.get("CI") == "true":
