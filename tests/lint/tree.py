@@ -36,6 +36,8 @@ THIRD_PARTIES = {
     "openssl/": ["certs/", "base/digest.c"],
     "systemd/sd-journal.h": ["base/log.c", "host/journal.c"],
     "systemd/sd-bus.h": ["host/systemd.c"],
+    "zlib.h": ["base/gzip.c"],
+    "systemd/sd-daemon.h": ["host/systemd.c"],
     "event2/": ["rehearsal/event.c"],
 }
 
@@ -48,15 +50,20 @@ BANNED = ("sprintf vsprintf strcpy stpcpy strcat strncpy strncat gets scanf ssca
 
 # A public function's name holds its header's name as words; where the module's word is another, it stands here.
 MODULE_WORDS = {
+    "agent/settings.h": ["settings_"],
     "aws/endpoint.h": ["aws_partition_", "aws_region_"],
     "aws/service.h": ["aws_call_"],
     "aws/session.h": ["aws_perform"],
     "base/clock.h": ["usec_"],
     "base/macro.h": ["free_p", "close_p"],
+    "host/users.h": ["user_"],
+    "roles/files.h": ["pair_text_"],
+    "roles/settings.h": ["settings_", "role_kind_"],
     "s3/address.h": ["s3_"],
     "s3/finality.h": ["s3_final_after"],
     "s3/object.h": ["s3_"],
     "s3/request.h": ["s3_"],
+    "roles/steps.h": ["step_"],
     "s3/store-parts.h": ["store_"],
 }
 

@@ -1,0 +1,150 @@
+#include "agent/progress.h"
+
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define STEP_COLUMN 18
+#define CONSOLE     "/dev/console"
+#define IDENTIFIER  "flocker-bootstrap"
+
+int progress_begin(ProgressStyle style, bool journal, Progress *ret, Error *ret_error)
+{
+        LogOptions options = {
+                .identifier = IDENTIFIER,
+                .fd = style == PROGRESS_JSON ? STDERR_FILENO : STDOUT_FILENO,
+                .journal = journal,
+                .color = style == PROGRESS_TERMINAL,
+                .max_level = LOG_LEVEL_INFO,
+        };
+
+        *ret = (Progress){.style = style};
+        return log_new(&options, &ret->log, ret_error);
+}
+
+void progress_done(Progress *progress)
+{
+        progress->log = log_free(progress->log);
+}
+
+static void write_line(Progress *progress,
+        LogLevel level,
+        const char *step,
+        const char *event,
+        const char *format,
+        ...) _printf_(5, 6);
+
+static void write_line(Progress *progress,
+        LogLevel level,
+        const char *step,
+        const char *event,
+        const char *format,
+        ...)
+{
+        const LogField fields[] = {
+                {"FLOCKER_STEP", step},
+                {"FLOCKER_EVENT", event},
+                {"FLOCKER_ROLE", progress->role},
+                {"FLOCKER_RUN", progress->run},
+        };
+        char text[LOG_LINE_MAX];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        if (progress->open) {
+                (void)!write(STDOUT_FILENO, "\r\033[K", 4);
+                progress->open = false;
+        }
+        if (progress->style == PROGRESS_JSON && level == LOG_LEVEL_INFO)
+                return; /* the journal of steps says it */
+        log_write(progress->log, level, fields, ELEMENTS(fields), "%s", text);
+}
+
+void progress_step_started(Progress *progress, const char *step)
+{
+        if (progress->style != PROGRESS_TERMINAL)
+                return;
+        printf("%-*s ...", STEP_COLUMN, step);
+        (void)fflush(stdout);
+        progress->open = true;
+}
+
+void progress_step_done(Progress *progress, const char *step, Usec took)
+{
+        char span[CLOCK_SPAN_MAX];
+
+        write_line(progress,
+                LOG_LEVEL_INFO,
+                step,
+                "done",
+                "%-*s done in %s",
+                STEP_COLUMN,
+                step,
+                clock_format_span(took, span));
+}
+
+void progress_step_skipped(Progress *progress, const char *step)
+{
+        write_line(progress,
+                LOG_LEVEL_INFO,
+                step,
+                "skipped",
+                "%-*s is done already",
+                STEP_COLUMN,
+                step);
+}
+
+void progress_waiting(Progress *progress, const char *step, const char *what)
+{
+        write_line(progress,
+                LOG_LEVEL_INFO,
+                step,
+                "waiting",
+                "%-*s waits for %s",
+                STEP_COLUMN,
+                step,
+                what);
+}
+
+void progress_would(Progress *progress, const char *step, const char *what)
+{
+        write_line(progress,
+                LOG_LEVEL_NOTICE,
+                step,
+                "would",
+                "%-*s would %s",
+                STEP_COLUMN,
+                step,
+                what);
+}
+
+void progress_note(Progress *progress, LogLevel level, const char *text)
+{
+        write_line(progress, level, NULL, "note", "%s", text);
+}
+
+/* What a unit prints goes to the console by itself (StandardOutput=journal+console); cloud-init's
+ * output goes to a file. */
+static void write_console(const char *reason)
+{
+        int fd = -1;
+
+        if (!getenv("INVOCATION_ID") && !isatty(STDOUT_FILENO))
+                fd = open(CONSOLE, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        (void)dprintf(fd, "\r\n" IDENTIFIER ": failed: %s\r\n", reason);
+        (void)close(fd);
+}
+
+void progress_failed(Progress *progress, const char *step, const char *reason, bool console)
+{
+        write_line(progress, LOG_LEVEL_ERROR, step, "failed", "failed: %s", reason);
+        if (console)
+                write_console(reason);
+}

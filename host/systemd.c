@@ -1,0 +1,676 @@
+#include "host/systemd.h"
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "host/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define SERVICE    "org.freedesktop.systemd1"
+#define MANAGER    "/org/freedesktop/systemd1"
+#define INTERFACE  SERVICE ".Manager"
+#define UNIT       SERVICE ".Unit"
+#define SOCKET     "run/dbus/system_bus_socket"
+#define LINES      3U
+#define LINES_TIME (100 * USEC_PER_MSEC) /* for a failed unit's last lines */
+#define JOBS_MAX   2000U
+#define CHAIN_MAX  512U
+#define JOB_PATH   128U
+#define RESULT_MAX 32U
+
+DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref);
+DEFINE_CLEANUP_IN_PLACE(sd_bus_error, sd_bus_error_free);
+
+struct Systemd {
+        sd_bus *bus;
+        sd_bus_slot *slot; /* of the match for JobRemoved */
+        char *root;
+        const Clock *clock;
+        char own_unit[128];      /* what this process runs as; "": none */
+        char job[JOB_PATH];      /* the one that is waited for */
+        char result[RESULT_MAX]; /* "": it has not ended */
+};
+
+/* What is asked of systemd, for sentences: "restart 'docker.service'". */
+typedef struct Request {
+        Systemd *systemd;
+        const char *verb;
+        const char *unit; /* NULL: none */
+        Usec deadline;
+        Error *ret_error;
+} Request;
+
+static int refuse(const Request *request, int code, const char *why)
+{
+        return request->unit
+                       ? error_set(request->ret_error,
+                                 code,
+                                 "cannot %s '%s': %s",
+                                 request->verb,
+                                 request->unit,
+                                 why)
+                       : error_set(request->ret_error, code, "cannot %s: %s", request->verb, why);
+}
+
+/* A D-Bus error, by name. */
+static int refuse_reply(const Request *request, int r, const sd_bus_error *error)
+{
+        if (sd_bus_error_has_name(error, SERVICE ".NoSuchUnit") ||
+                sd_bus_error_has_name(error, SERVICE ".LoadFailed") ||
+                sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.FileNotFound"))
+                return refuse(
+                        request, -ENOENT, "there is no such unit (is its package installed?)");
+        if (sd_bus_error_has_name(error, SERVICE ".UnitMasked"))
+                return refuse(request, -ENOENT, "it is masked (systemctl unmask)");
+        if (r == -ETIMEDOUT)
+                return refuse(request, r, "systemd did not answer in time");
+        return refuse(request, r, error->message ? error->message : strerrordesc_np(-r));
+}
+
+/* "/proc/self/cgroup" says which unit this process is of; a rehearsal's stands for cloud-init's
+ * last stage. */
+static void find_own_unit(Systemd *systemd)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(4096);
+        char *line, *rest;
+
+        if (!text_equal(systemd->root, "/")) {
+                (void)text_put(systemd->own_unit, sizeof(systemd->own_unit), "cloud-final.service");
+                return;
+        }
+        if (file_read(AT_FDCWD, "/proc/self/cgroup", 4096, &text, NULL) < 0)
+                return;
+        rest = text.data;
+        while (rest && (line = strsep(&rest, "\n"))) {
+                const char *last = strrchr(line, '/');
+
+                if (last && text_ends(last, ".service"))
+                        (void)text_put(systemd->own_unit, sizeof(systemd->own_unit), last + 1);
+        }
+}
+
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        Systemd *systemd = userdata;
+        const char *path, *result;
+        uint32_t id;
+
+        (void)ret_error;
+        if (sd_bus_message_read(message, "uoss", &id, &path, NULL, &result) >= 0 &&
+                text_equal(path, systemd->job))
+                (void)text_put(systemd->result, sizeof(systemd->result), result);
+        return 0;
+}
+
+/* A socket's path may be longer than sockaddr_un has room for: by way of its folder's descriptor.
+ */
+static int connect_bus(Systemd *systemd, const char *address)
+{
+        _cleanup_(free) char *folder = NULL, *made = NULL;
+        _cleanup_(close) int fd = -1;
+        int r;
+
+        if (!address) {
+                folder = text_format(
+                        "%s%srun/dbus", systemd->root, text_ends(systemd->root, "/") ? "" : "/");
+                fd = folder ? open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+                if (fd < 0)
+                        return -errno;
+                made = text_format("unix:path=/proc/self/fd/%d/system_bus_socket", fd);
+                address = made;
+        }
+        r = address ? sd_bus_new(&systemd->bus) : -ENOMEM;
+        if (r >= 0)
+                r = sd_bus_set_address(systemd->bus, address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(systemd->bus, true);
+        if (r >= 0)
+                r = sd_bus_start(systemd->bus);
+        if (r >= 0)
+                r = sd_bus_match_signal(systemd->bus,
+                        &systemd->slot,
+                        SERVICE,
+                        MANAGER,
+                        INTERFACE,
+                        "JobRemoved",
+                        on_job_removed,
+                        systemd);
+        if (r >= 0)
+                r = sd_bus_call_method(
+                        systemd->bus, SERVICE, MANAGER, INTERFACE, "Subscribe", NULL, NULL, NULL);
+        return r < 0 ? r : 0;
+}
+
+int systemd_open(const SystemdOptions *options, Systemd **ret, Error *ret_error)
+{
+        _cleanup_(systemd_free) Systemd *systemd = calloc(1, sizeof(*systemd));
+        int r = -ENOMEM;
+
+        if (systemd)
+                systemd->root = text_copy(options->root);
+        if (systemd && systemd->root) {
+                systemd->clock = options->clock;
+                find_own_unit(systemd);
+                r = connect_bus(systemd, options->address);
+        }
+        if (r < 0)
+                return error_set(ret_error,
+                        r,
+                        "cannot reach systemd at '%s': %m",
+                        options->address ? options->address : "/" SOCKET);
+        *ret = TAKE_PTR(systemd);
+        return 0;
+}
+
+Systemd *systemd_free(Systemd *systemd)
+{
+        if (!systemd)
+                return NULL;
+        (void)sd_bus_slot_unref(systemd->slot);
+        (void)sd_bus_flush_close_unref(systemd->bus);
+        free(systemd->root);
+        free(systemd);
+        return NULL;
+}
+
+/* --- calls --- */
+
+static int new_call(const Request *request, const char *method, sd_bus_message **ret)
+{
+        int r = sd_bus_message_new_method_call(
+                request->systemd->bus, ret, SERVICE, MANAGER, INTERFACE, method);
+
+        return r < 0 ? refuse(request, r, strerrordesc_np(-r)) : 0;
+}
+
+static int send_call(const Request *request, sd_bus_message *call, sd_bus_message **ret)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Usec left = clock_left(request->systemd->clock, request->deadline);
+        int r;
+
+        if (left == 0)
+                return refuse(request, -ETIMEDOUT, "its deadline has passed");
+        r = sd_bus_call(request->systemd->bus, call, left, &error, ret);
+        return r < 0 ? refuse_reply(request, r, &error) : 0;
+}
+
+/* The object of a unit, loaded if need be. */
+static int get_object(const Request *request, char **ret)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        const char *path;
+        int r = new_call(request, "LoadUnit", &call);
+
+        if (r == 0)
+                r = sd_bus_message_append(call, "s", request->unit);
+        if (r >= 0)
+                r = send_call(request, call, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "o", &path);
+        *ret = r < 0 ? NULL : text_copy(path);
+        return *ret ? 0 : refuse(request, r < 0 ? r : -ENOMEM, "systemd's answer cannot be read");
+}
+
+/* A property of a unit's object; *ret stands within the variant. */
+static int get_property(const Request *request,
+        const char *object,
+        const char *interface,
+        const char *name,
+        const char *type,
+        sd_bus_message **ret)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = sd_bus_get_property(
+                request->systemd->bus, SERVICE, object, interface, name, &error, ret, type);
+
+        return r < 0 ? refuse_reply(request, r, &error) : 0;
+}
+
+/* *ret NULL: the object has no such property (a socket has no MainPID). */
+static int get_text(const Request *request,
+        const char *object,
+        const char *interface,
+        const char *name,
+        char **ret)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *reply = NULL;
+        const char *text = "";
+        int r = get_property(request, object, interface, name, "s", &reply);
+
+        if (r == 0)
+                r = sd_bus_message_read(reply, "s", &text);
+        *ret = text_copy(r < 0 ? "" : text);
+        return *ret ? 0 : refuse(request, -ENOMEM, "no memory");
+}
+
+void systemd_unit_done(SystemdUnit *unit)
+{
+        free(unit->load_state);
+        free(unit->active_state);
+        free(unit->sub_state);
+        free(unit->file_state);
+        free(unit->result);
+        *unit = (SystemdUnit){};
+}
+
+/* What only services have. */
+static void get_service(const Request *request, const char *object, SystemdUnit *unit)
+{
+        static const char interface[] = SERVICE ".Service";
+        Request quiet = *request;
+
+        quiet.ret_error = NULL;
+        (void)get_text(&quiet, object, interface, "Result", &unit->result);
+        (void)sd_bus_get_property_trivial(request->systemd->bus,
+                SERVICE,
+                object,
+                interface,
+                "ExecMainStatus",
+                NULL,
+                'i',
+                &unit->exec_status);
+        (void)sd_bus_get_property_trivial(request->systemd->bus,
+                SERVICE,
+                object,
+                interface,
+                "MainPID",
+                NULL,
+                'u',
+                &unit->main_pid);
+}
+
+int systemd_get_unit(
+        Systemd *systemd, const char *unit, Usec deadline, SystemdUnit *ret, Error *ret_error)
+{
+        Request request = {systemd, "look at", unit, deadline, ret_error};
+        _cleanup_(systemd_unit_done) SystemdUnit found = {};
+        _cleanup_(free) char *object = NULL;
+        int reload = 0, r;
+
+        r = get_object(&request, &object);
+        if (r == 0)
+                r = get_text(&request, object, UNIT, "LoadState", &found.load_state);
+        if (r == 0)
+                r = get_text(&request, object, UNIT, "ActiveState", &found.active_state);
+        if (r == 0)
+                r = get_text(&request, object, UNIT, "SubState", &found.sub_state);
+        if (r == 0)
+                r = get_text(&request, object, UNIT, "UnitFileState", &found.file_state);
+        if (r < 0)
+                return r;
+        (void)sd_bus_get_property_trivial(
+                systemd->bus, SERVICE, object, UNIT, "NeedDaemonReload", NULL, 'b', &reload);
+        found.needs_reload = reload != 0;
+        if (text_ends(unit, ".service"))
+                get_service(&request, object, &found);
+        if (!found.result && !(found.result = text_copy("")))
+                return refuse(&request, -ENOMEM, "no memory");
+        *ret = found;
+        found = (SystemdUnit){};
+        return 0;
+}
+
+void systemd_exec_start_done(char ***arguments)
+{
+        for (char **argument = *arguments; argument && *argument; argument++)
+                free(*argument);
+        free(*arguments);
+        *arguments = NULL;
+}
+
+/* (sasbttttuii): path, argv, and the last run's figures. */
+static int read_exec_start(const Request *request, sd_bus_message *reply, char ***ret)
+{
+        _cleanup_(systemd_exec_start_done) char **arguments =
+                calloc(SYSTEMD_ARGUMENTS_MAX + 1, sizeof(*arguments));
+        const char *path, *argument;
+        size_t count = 0;
+        int r = arguments ? sd_bus_message_enter_container(reply, 'a', "(sasbttttuii)") : -ENOMEM;
+
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'r', "sasbttttuii");
+        if (r == 0)
+                return refuse(request, -ENOENT, "it has no ExecStart= (is it installed?)");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "s", &path);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "s", &argument)) > 0) {
+                if (count >= SYSTEMD_ARGUMENTS_MAX)
+                        return refuse(request, -EFBIG, "its ExecStart= is too long");
+                arguments[count] = text_copy(count == 0 ? path : argument);
+                if (!arguments[count++])
+                        r = -ENOMEM;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(reply);
+        if (r >= 0)
+                r = sd_bus_message_skip(reply, "bttttuii");
+        if (r >= 0)
+                r = sd_bus_message_exit_container(reply);
+        if (r >= 0 && sd_bus_message_at_end(reply, false) == 0)
+                return refuse(request, -EBADMSG, "it has more than one ExecStart=");
+        if (r < 0)
+                return refuse(request, r, strerrordesc_np(-r));
+        *ret = TAKE_PTR(arguments);
+        return 0;
+}
+
+int systemd_get_exec_start(
+        Systemd *systemd, const char *unit, Usec deadline, char ***ret, Error *ret_error)
+{
+        Request request = {systemd, "read the command of", unit, deadline, ret_error};
+        _cleanup_(sd_bus_message_unref) sd_bus_message *reply = NULL;
+        _cleanup_(free) char *object = NULL;
+        int r = get_object(&request, &object);
+
+        if (r == 0)
+                r = get_property(&request,
+                        object,
+                        SERVICE ".Service",
+                        "ExecStart",
+                        "a(sasbttttuii)",
+                        &reply);
+        return r < 0 ? r : read_exec_start(&request, reply, ret);
+}
+
+int systemd_reload(Systemd *systemd, Usec deadline, Error *ret_error)
+{
+        Request request = {systemd, "reload systemd's units", NULL, deadline, ret_error};
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        int r = new_call(&request, "Reload", &call);
+
+        return r < 0 ? r : send_call(&request, call, &reply);
+}
+
+static int change_files(const Request *request, const char *method, bool force)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        int r = new_call(request, method, &call);
+
+        if (r == 0)
+                r = sd_bus_message_append(call, "as", 1, request->unit);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "b", false); /* not for this boot alone */
+        if (r >= 0 && force)
+                r = sd_bus_message_append(call, "b", true);
+        return r < 0 ? r : send_call(request, call, &reply);
+}
+
+/* As systemctl does: no change where there is none to make, and a reload behind one. */
+static int change_state(const Request *request, const char *method, const char *wanted)
+{
+        _cleanup_(systemd_unit_done) SystemdUnit unit = {};
+        bool enable = text_equal(wanted, "enabled");
+        int r;
+
+        r = systemd_get_unit(
+                request->systemd, request->unit, request->deadline, &unit, request->ret_error);
+        if (r < 0)
+                return r;
+        if (text_equal(unit.file_state, wanted) || text_equal(unit.file_state, "static"))
+                return 0;
+        if (!enable && (text_equal(unit.load_state, "not-found") || unit.file_state[0] == '\0'))
+                return 0;
+        r = change_files(request, method, enable);
+        return r < 0 ? r : systemd_reload(request->systemd, request->deadline, request->ret_error);
+}
+
+int systemd_enable(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error)
+{
+        Request request = {systemd, "enable", unit, deadline, ret_error};
+
+        return change_state(&request, "EnableUnitFiles", "enabled");
+}
+
+int systemd_disable(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error)
+{
+        Request request = {systemd, "disable", unit, deadline, ret_error};
+
+        return change_state(&request, "DisableUnitFiles", "disabled");
+}
+
+/* --- jobs --- */
+
+typedef struct Jobs {
+        char *units[JOBS_MAX];
+        bool visited[JOBS_MAX];
+        size_t count;
+        uint32_t own; /* the id of the job that was just queued */
+} Jobs;
+
+static void jobs_free(Jobs *jobs)
+{
+        for (size_t i = 0; i < jobs->count; i++)
+                free(jobs->units[i]);
+        free(jobs);
+}
+DEFINE_CLEANUP(Jobs *, jobs_free);
+
+static int list_jobs(const Request *request, Jobs *jobs)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        const char *unit, *path;
+        uint32_t id;
+        int r = new_call(request, "ListJobs", &call);
+
+        if (r == 0)
+                r = send_call(request, call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(usssoo)");
+        while (r >= 0 && jobs->count < JOBS_MAX &&
+                (r = sd_bus_message_read(reply, "(usssoo)", &id, &unit, NULL, NULL, &path, NULL)) >
+                        0) {
+                if (text_equal(path, request->systemd->job))
+                        jobs->own = id;
+                jobs->units[jobs->count] = text_copy(unit);
+                if (!jobs->units[jobs->count++])
+                        r = -ENOMEM;
+        }
+        return r < 0 ? r : 0;
+}
+
+static bool *find_job(Jobs *jobs, const char *unit)
+{
+        for (size_t i = 0; i < jobs->count; i++)
+                if (text_equal(jobs->units[i], unit))
+                        return &jobs->visited[i];
+        return NULL;
+}
+
+/* Does the unit's job wait, over others in the queue, for the unit that this process is of? Each
+ * step of the way is put into `chain`. A unit that cannot be looked at is taken not to. */
+static bool waits_for_us(const Request *request, Jobs *jobs, const char *unit, char *chain)
+{
+        Request quiet = {request->systemd, "look at", unit, request->deadline, NULL};
+        _cleanup_(sd_bus_message_unref) sd_bus_message *reply = NULL;
+        _cleanup_(free) char *object = NULL;
+        const char *other;
+        size_t length = strlen(chain);
+
+        (void)snprintf(chain + length, CHAIN_MAX - length, "%s%s", length > 0 ? " -> " : "", unit);
+        if (text_equal(unit, request->systemd->own_unit))
+                return true;
+        if (get_object(&quiet, &object) == 0 &&
+                get_property(&quiet, object, UNIT, "After", "as", &reply) == 0 &&
+                sd_bus_message_enter_container(reply, 'a', "s") >= 0) {
+                while (sd_bus_message_read(reply, "s", &other) > 0) {
+                        bool *visited = find_job(jobs, other);
+
+                        if (!visited || *visited)
+                                continue;
+                        *visited = true;
+                        if (waits_for_us(request, jobs, other, chain))
+                                return true;
+                }
+        }
+        chain[length] = '\0';
+        return false;
+}
+
+static void cancel_job(const Request *request, uint32_t id)
+{
+        Request quiet = *request;
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+
+        quiet.ret_error = NULL;
+        if (new_call(&quiet, "CancelJob", &call) == 0 && sd_bus_message_append(call, "u", id) >= 0)
+                (void)send_call(&quiet, call, &reply);
+}
+
+static int check_deadlock(const Request *request)
+{
+        _cleanup_(jobs_free) Jobs *jobs = calloc(1, sizeof(*jobs));
+        char chain[CHAIN_MAX] = "";
+        int r;
+
+        if (!jobs)
+                return refuse(request, -ENOMEM, "no memory");
+        if (!text_starts(request->systemd->own_unit, "cloud-"))
+                return 0;
+        r = list_jobs(request, jobs);
+        if (r < 0 || !find_job(jobs, request->systemd->own_unit) ||
+                !waits_for_us(request, jobs, request->unit, chain))
+                return r;
+        cancel_job(request, jobs->own);
+        return error_set(request->ret_error,
+                -EDEADLK,
+                "cannot %s '%s' from within cloud-init: its job would wait for this very process "
+                "(%s); run this as its own unit: systemctl start --no-block "
+                "flocker-bootstrap.service",
+                request->verb,
+                request->unit,
+                chain);
+}
+
+/* The unit's last lines behind a sentence, one after another. */
+static void append_lines(const Request *request)
+{
+        _cleanup_(buffer_done) Buffer lines = BUFFER_INIT(8192);
+        Usec deadline = clock_deadline(&clock_system, LINES_TIME);
+
+        (void)journal_read_unit(
+                request->systemd->root, request->unit, LINES, deadline, &lines, NULL);
+        if (lines.size == 0)
+                return;
+        for (size_t i = 0; i + 1 < lines.size; i++)
+                if (lines.data[i] == '\n')
+                        lines.data[i] = '|';
+        text_mend_utf8(lines.data);
+        error_record_behind(request->ret_error,
+                "; it said: %.*s",
+                (int)text_cut(lines.data, lines.size, SYSTEMD_SAID_MAX),
+                lines.data);
+}
+
+static int explain_failure(const Request *request, const char *job_result)
+{
+        _cleanup_(systemd_unit_done) SystemdUnit unit = {};
+        Systemd *systemd = request->systemd;
+        bool known;
+
+        known = systemd_get_unit(systemd, request->unit, request->deadline, &unit, NULL) == 0;
+        (void)error_set(request->ret_error,
+                -EIO,
+                "cannot %s '%s': its job ended as '%s'",
+                request->verb,
+                request->unit,
+                job_result);
+        if (known && unit.result[0] && !text_equal(unit.result, "success"))
+                error_record_behind(request->ret_error,
+                        " (result %s, status %d)",
+                        unit.result,
+                        unit.exec_status);
+        append_lines(request);
+        return -EIO;
+}
+
+static int await_job(const Request *request)
+{
+        Systemd *systemd = request->systemd;
+
+        while (!systemd->result[0]) {
+                Usec left = clock_left(systemd->clock, request->deadline);
+                int r = sd_bus_process(systemd->bus, NULL);
+
+                if (r == 0 && left == 0)
+                        return refuse(request,
+                                -ETIMEDOUT,
+                                "its job has not ended by the deadline; systemctl list-jobs shows "
+                                "it");
+                if (r == 0)
+                        r = sd_bus_wait(systemd->bus, left);
+                if (r < 0 && r != -EINTR)
+                        return refuse(request, r, "the connection to systemd broke");
+        }
+        if (text_equal(systemd->result, "done") || text_equal(systemd->result, "skipped"))
+                return 0;
+        return explain_failure(request, systemd->result);
+}
+
+static int run_job(const Request *request, const char *method)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        Systemd *systemd = request->systemd;
+        const char *path;
+        int r = new_call(request, method, &call);
+
+        if (r == 0)
+                r = sd_bus_message_append(call, "ss", request->unit, "replace");
+        if (r >= 0)
+                r = send_call(request, call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return r;
+        (void)text_put(systemd->job, sizeof(systemd->job), path);
+        systemd->result[0] = '\0';
+        r = check_deadlock(request);
+        return r < 0 ? r : await_job(request);
+}
+
+int systemd_start(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error)
+{
+        Request request = {systemd, "start", unit, deadline, ret_error};
+
+        return run_job(&request, "StartUnit");
+}
+
+int systemd_stop(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error)
+{
+        Request request = {systemd, "stop", unit, deadline, ret_error};
+        _cleanup_(systemd_unit_done) SystemdUnit found = {};
+        int r = systemd_get_unit(systemd, unit, deadline, &found, ret_error);
+
+        if (r < 0 || text_equal(found.active_state, "inactive"))
+                return r;
+        return run_job(&request, "StopUnit");
+}
+
+int systemd_restart(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error)
+{
+        Request request = {systemd, "restart", unit, deadline, ret_error};
+
+        return run_job(&request, "RestartUnit");
+}
+
+void systemd_notify(const char *state)
+{
+        (void)sd_notify(false, state);
+}
+
+Usec systemd_watchdog_interval(void)
+{
+        uint64_t usec;
+
+        return sd_watchdog_enabled(false, &usec) > 0 ? usec / 2 : 0;
+}
