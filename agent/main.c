@@ -2,38 +2,33 @@
 
 #include "agent/certs.h"
 #include "agent/command.h"
+#include "agent/config.h"
+#include "agent/run.h"
 #include "base/digest.h"
-#include "base/option.h"
 #include "base/secret.h"
+#include "base/text.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 static const Command commands[] = {
+        {"config", "show and check what this machine is told to become", config_command},
+        {"run", "become what the settings say (--help lists the options)", run_command},
         {"certs", "make, show, judge and renew the certificates of a cluster", certs_command},
-};
-
-typedef struct Arguments {
-        bool help;
-        bool version;
-} Arguments;
-
-static const Option options[] = {
-        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
-        {"version", 0, OPTION_FLAG, NULL, "show the version", offsetof(Arguments, version)},
 };
 
 static int print_help(void)
 {
-        printf("Usage: flocker-bootstrap [OPTION…] COMMAND …\n"
+        printf("Usage: flocker-bootstrap --role=ROLE [OPTION…] [DOCUMENT]\n"
+               "       flocker-bootstrap COMMAND …\n"
                "\n"
                "Brings this machine into its Flocker, Docker and Swarm cluster.\n"
                "\n"
-               "Commands (each has a --help of its own):\n");
+               "Commands (each has a --help of its own; run is what stands without one):\n");
         command_print(commands, ELEMENTS(commands));
-        printf("\nOptions:\n");
-        option_print(options, ELEMENTS(options), stdout);
+        printf("  %-12s  %s\n", "--version", "show the version");
         return EX_OK;
 }
 
@@ -47,36 +42,22 @@ static int end(int status)
         return status;
 }
 
+/* A command, or a run: that is what the first word being an option, or a document, says. */
 static int run(int argc, char *argv[])
 {
-        Arguments arguments = {};
-        Error error = ERROR_INIT;
-        int operands, r;
+        const char *first = argc > 1 ? argv[1] : NULL;
 
-        r = option_parse(options,
-                ELEMENTS(options),
-                OPTION_STOP_AT_OPERAND,
-                argc,
-                argv,
-                &arguments,
-                &operands,
-                &error);
-        if (r < 0) {
-                (void)fprintf(stderr, "flocker-bootstrap: %s\n", error.text);
-                return error_exit_status(r);
+        if (!first || text_equal(first, "--help") || text_equal(first, "-h")) {
+                (void)print_help();
+                return first ? EX_OK : EX_USAGE;
         }
-
-        if (arguments.help)
-                return print_help();
-        if (arguments.version) {
+        if (text_equal(first, "--version")) {
                 printf("flocker-bootstrap %s\n", VERSION);
                 return EX_OK;
         }
-        return command_run(commands,
-                ELEMENTS(commands),
-                "flocker-bootstrap",
-                argc - operands,
-                argv + operands);
+        if (first[0] == '-' || strchr(first, '/'))
+                return run_command(argc, argv);
+        return command_run(commands, ELEMENTS(commands), "flocker-bootstrap", argc - 1, argv + 1);
 }
 
 int main(int argc, char *argv[])
