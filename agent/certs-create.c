@@ -10,7 +10,7 @@
  */
 
 #include "agent/certs.h"
-#include "agent/command.h"
+#include "base/command.h"
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/text.h"

@@ -1,7 +1,7 @@
 /* certs renew: what expires soon gets a new certificate for the same key; nothing else changes. */
 
 #include "agent/certs.h"
-#include "agent/command.h"
+#include "base/command.h"
 #include "base/file.h"
 #include "certs/set.h"
 

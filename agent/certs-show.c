@@ -1,7 +1,7 @@
 /* certs show: what stands in certificates, for a person or as JSON. */
 
 #include "agent/certs.h"
-#include "agent/command.h"
+#include "base/command.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"

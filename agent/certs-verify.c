@@ -1,7 +1,7 @@
 /* certs verify: a set, judged; a sentence for each fault. */
 
 #include "agent/certs.h"
-#include "agent/command.h"
+#include "base/command.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "certs/set.h"

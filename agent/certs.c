@@ -1,6 +1,6 @@
 #include "agent/certs.h"
 
-#include "agent/command.h"
+#include "base/command.h"
 #include "base/file.h"
 #include "base/text.h"
 

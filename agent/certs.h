@@ -1,5 +1,5 @@
 /* `flocker-bootstrap certs`: makes, shows, judges and renews the certificates of a cluster. Each of
- * these is a command (agent/command.h). */
+ * these is a command (base/command.h). */
 
 #pragma once
 

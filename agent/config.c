@@ -1,8 +1,8 @@
 #include "agent/config.h"
 
-#include "agent/command.h"
 #include "agent/run.h"
 #include "agent/settings.h"
+#include "base/command.h"
 #include "base/text.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* flocker-bootstrap: brings this machine into its Flocker, Docker and Swarm cluster. */
 
 #include "agent/certs.h"
-#include "agent/command.h"
 #include "agent/config.h"
 #include "agent/run.h"
+#include "base/command.h"
 #include "base/digest.h"
 #include "base/secret.h"
 #include "base/text.h"

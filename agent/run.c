@@ -1,6 +1,5 @@
 #include "agent/run.h"
 
-#include "agent/command.h"
 #include "agent/document.h"
 #include "agent/failure.h"
 #include "agent/machine.h"
@@ -8,6 +7,7 @@
 #include "agent/record.h"
 #include "agent/runner.h"
 #include "agent/supervisor.h"
+#include "base/command.h"
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/text.h"

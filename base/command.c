@@ -1,4 +1,4 @@
-#include "agent/command.h"
+#include "base/command.h"
 
 #include "base/text.h"
 
