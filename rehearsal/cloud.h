@@ -1,0 +1,91 @@
+/* The services of the embedded cloud that all instances share, on one address: S3 (by path),
+ * Secrets Manager, and the wait-condition handles.
+ *
+ * Requests are signed with SigV4 by credentials that this cloud has given out, and are refused as
+ * S3 refuses them: unknown keys, wrong signatures, tokens that are missing or have expired, stale
+ * dates, bodies that are not what their hash says. Every request passes cloud_authorize().
+ */
+
+#pragma once
+
+#include "rehearsal/event.h"
+#include "rehearsal/http-server.h"
+#include "rehearsal/policy.h"
+
+#define CLOUD_REGION     "us-east-1"
+#define CLOUD_ACCOUNT    "123456789012"
+#define CLOUD_BUCKET_MAX 64U
+
+typedef struct Cloud Cloud;
+
+int cloud_new(EventLoop *loop, const char *address, Cloud **ret, Error *ret_error);
+Cloud *cloud_free(Cloud *cloud);
+DEFINE_CLEANUP(Cloud *, cloud_free);
+
+const char *cloud_endpoint(const Cloud *cloud); /* "http://127.0.0.1:4001" */
+
+/* --- who --- */
+
+typedef struct CloudKeys {
+        char access_key[24];
+        char secret_key[48];
+        char token[80]; /* "": a user's, without an end */
+        Usec expires;   /* wall; USEC_INFINITY: never */
+} CloudKeys;
+
+/* Someone who may ask: an instance's role, or the user. */
+typedef struct CloudPrincipal CloudPrincipal;
+
+/* `name` is for messages ("ControlNode"); policies are borrowed. */
+int cloud_add_principal(Cloud *cloud,
+        const char *name,
+        const PolicySet *policies,
+        CloudPrincipal **ret,
+        Error *ret_error);
+
+/* Credentials that hold for `lifetime` (USEC_INFINITY: without token, for good). Earlier ones hold
+ * on to their own end. */
+const CloudKeys *cloud_issue_keys(CloudPrincipal *principal, Usec lifetime);
+
+/* May they? The one question that every request is put. */
+bool cloud_authorize(const CloudPrincipal *principal,
+        const char *action,
+        const char *resource,
+        const PolicyContext *context,
+        size_t n_context);
+
+/* --- what --- */
+
+int cloud_add_bucket(Cloud *cloud, const char *name, Error *ret_error);
+/* How many objects it has; -1: there is none of that name. */
+int64_t cloud_count_objects(const Cloud *cloud, const char *bucket);
+void cloud_remove_bucket(Cloud *cloud, const char *bucket);
+
+/* An object's content, borrowed; NULL: it is not there. For the rehearsal's own looking. */
+const Buffer *cloud_look(const Cloud *cloud, const char *bucket, const char *key);
+typedef void (*CloudVisit)(const char *key, size_t size, void *userdata);
+void cloud_list(const Cloud *cloud, const char *bucket, CloudVisit visit, void *userdata);
+
+/* `name` is the ARN too: *ret borrowed. */
+int cloud_add_secret(
+        Cloud *cloud, const char *name, const char *text, const char **ret_arn, Error *ret_error);
+
+/* --- signals --- */
+
+typedef struct CloudSignal {
+        bool success;
+        const char *reason, *id, *data; /* borrowed */
+} CloudSignal;
+typedef void (*CloudSignalled)(const CloudSignal *signal, void *userdata);
+
+/* A wait-condition handle: a presigned URL, borrowed, good until it is closed. The same UniqueId
+ * again is not told again. */
+typedef struct CloudHandle CloudHandle;
+int cloud_add_handle(Cloud *cloud,
+        const char *name,
+        CloudSignalled signalled,
+        void *userdata,
+        CloudHandle **ret,
+        Error *ret_error);
+const char *cloud_handle_url(const CloudHandle *handle);
+void cloud_close_handle(CloudHandle *handle); /* the stack has finished */

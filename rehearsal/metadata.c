@@ -1,0 +1,277 @@
+#include "rehearsal/metadata.h"
+
+#include "base/json.h"
+#include "base/random.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKENS_MAX  64U
+#define TOKEN_SIZE  57U
+#define TTL_MAX     21600
+#define RENEW_AHEAD (5 * USEC_PER_MINUTE)
+#define PLAIN       "text/plain"
+#define TEXT_MAX    (64U * 1024U)
+
+typedef struct Token {
+        char text[TOKEN_SIZE];
+        Usec expires;
+} Token;
+
+struct MetadataHost {
+        MetadataHostOptions options;
+        char *texts[7]; /* what the options' texts are copies in */
+        HttpServer *server;
+        char *endpoint;
+        Token tokens[TOKENS_MAX];
+        size_t n_tokens; /* given in all: the place of the next goes round */
+        const CloudKeys *keys;
+};
+
+static void answer(HttpCall *call, const char *text)
+{
+        http_call_answer_text(call, 200, PLAIN, text);
+}
+
+static void answer_status(HttpCall *call, unsigned status)
+{
+        http_call_answer(call, status, PLAIN, "", 0);
+}
+
+static void give_token(MetadataHost *host, HttpCall *call)
+{
+        static const char letters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const char *ttl = http_call_header(call, "X-aws-ec2-metadata-token-ttl-seconds");
+        Token *token = &host->tokens[host->n_tokens++ % TOKENS_MAX];
+        int64_t seconds;
+
+        if (http_call_header(call, "X-Forwarded-For")) {
+                answer_status(call, 403);
+                return;
+        }
+        if (!ttl || text_to_int64(ttl, 1, TTL_MAX, &seconds) < 0) {
+                answer_status(call, 400);
+                return;
+        }
+        for (size_t i = 0; i < TOKEN_SIZE - 1; i++)
+                token->text[i] = letters[random_below(&random_system, sizeof(letters) - 1)];
+        token->text[TOKEN_SIZE - 1] = '\0';
+        token->expires = clock_now(&clock_system) + (Usec)seconds * USEC_PER_SEC;
+        http_call_set_header(call, "X-aws-ec2-metadata-token-ttl-seconds", ttl);
+        answer(call, token->text);
+}
+
+static bool has_token(const MetadataHost *host, const HttpCall *call)
+{
+        const char *given = http_call_header(call, "X-aws-ec2-metadata-token");
+
+        if (!given)
+                return !host->options.tokens_required;
+        for (size_t i = 0; i < TOKENS_MAX; i++)
+                if (text_equal(host->tokens[i].text, given) &&
+                        host->tokens[i].expires > clock_now(&clock_system))
+                        return true;
+        return false;
+}
+
+static void answer_json(HttpCall *call, Json *take_json)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(TEXT_MAX);
+
+        (void)json_format(take_json, JSON_INDENTED, &text);
+        (void)json_free(take_json);
+        http_call_answer(call, 200, PLAIN, buffer_text(&text), text.size);
+}
+
+static void answer_identity(MetadataHost *host, HttpCall *call)
+{
+        const MetadataHostOptions *options = &host->options;
+        Json *json = json_new_object();
+        char launched[CLOCK_UTC_MAX];
+
+        clock_format_utc(options->launched, launched);
+        (void)json_set_text(json, "version", "2017-09-30");
+        (void)json_set_text(json, "accountId", CLOUD_ACCOUNT);
+        (void)json_set_text(json, "instanceId", options->instance_id);
+        (void)json_set_text(json, "instanceType", options->instance_type);
+        (void)json_set_text(json, "imageId", options->image_id);
+        (void)json_set_text(json, "region", CLOUD_REGION);
+        (void)json_set_text(json, "availabilityZone", options->zone);
+        (void)json_set_text(json, "privateIp", options->address);
+        (void)json_set_text(json, "architecture", "x86_64");
+        (void)json_set_text(json, "pendingTime", launched);
+        answer_json(call, json);
+}
+
+static void answer_keys(MetadataHost *host, HttpCall *call)
+{
+        const MetadataHostOptions *options = &host->options;
+        Json *json = json_new_object();
+        char updated[CLOCK_UTC_MAX], expires[CLOCK_UTC_MAX];
+        Usec wall = clock_wall(&clock_system);
+
+        if (!host->keys ||
+                host->keys->expires < wall + usec_min(RENEW_AHEAD, options->keys_lifetime / 2))
+                host->keys = cloud_issue_keys(options->principal, options->keys_lifetime);
+        clock_format_utc(wall, updated);
+        clock_format_utc(host->keys->expires, expires);
+        (void)json_set_text(json, "Code", "Success");
+        (void)json_set_text(json, "LastUpdated", updated);
+        (void)json_set_text(json, "Type", "AWS-HMAC");
+        (void)json_set_text(json, "AccessKeyId", host->keys->access_key);
+        (void)json_set_text(json, "SecretAccessKey", host->keys->secret_key);
+        (void)json_set_text(json, "Token", host->keys->token);
+        (void)json_set_text(json, "Expiration", expires);
+        answer_json(call, json);
+}
+
+static void answer_role(MetadataHost *host, HttpCall *call)
+{
+        const char *rest =
+                http_call_path(call) + strlen("/latest/meta-data/iam/security-credentials/");
+
+        if (!host->options.role_name)
+                answer_status(call, 404);
+        else if (!*rest)
+                answer(call, host->options.role_name);
+        else if (text_equal(rest, host->options.role_name))
+                answer_keys(host, call);
+        else
+                answer_status(call, 404);
+}
+
+static void answer_user_data(MetadataHost *host, HttpCall *call)
+{
+        if (host->options.user_data)
+                http_call_answer_text(
+                        call, 200, "application/octet-stream", host->options.user_data);
+        else
+                answer_status(call, 404);
+}
+
+/* The plain ones, by their path below /latest/meta-data/. */
+static const char *find_value(const MetadataHost *host, const char *path, char *place, size_t size)
+{
+        const MetadataHostOptions *options = &host->options;
+
+        if (text_equal(path, "instance-id"))
+                return options->instance_id;
+        if (text_equal(path, "instance-type"))
+                return options->instance_type;
+        if (text_equal(path, "ami-id"))
+                return options->image_id;
+        if (text_equal(path, "local-ipv4"))
+                return options->address;
+        if (text_equal(path, "placement/region"))
+                return CLOUD_REGION;
+        if (text_equal(path, "placement/availability-zone"))
+                return options->zone;
+        if (text_equal(path, "services/domain"))
+                return "amazonaws.com";
+        if (text_equal(path, "services/partition"))
+                return "aws";
+        if (text_equal(path, "local-hostname") || text_equal(path, "hostname")) {
+                (void)snprintf(place, size, "ip-%s", options->address);
+                for (char *c = place; *c; c++)
+                        *c = *c == '.' ? '-' : *c;
+                (void)snprintf(place + strlen(place), size - strlen(place), ".ec2.internal");
+                return place;
+        }
+        return NULL;
+}
+
+static void on_call(HttpCall *call, void *userdata)
+{
+        MetadataHost *host = userdata;
+        const char *path = http_call_path(call), *value;
+        char place[128];
+
+        if (text_equal(path, "/latest/api/token") && text_equal(http_call_method(call), "PUT")) {
+                give_token(host, call);
+                return;
+        }
+        if (!has_token(host, call)) {
+                answer_status(call, 401);
+                return;
+        }
+        if (text_equal(path, "/latest/user-data"))
+                answer_user_data(host, call);
+        else if (text_equal(path, "/latest/dynamic/instance-identity/document"))
+                answer_identity(host, call);
+        else if (text_starts(path, "/latest/meta-data/iam/security-credentials/"))
+                answer_role(host, call);
+        else if (text_starts(path, "/latest/meta-data/") &&
+                 (value = find_value(
+                          host, path + strlen("/latest/meta-data/"), place, sizeof(place))))
+                answer(call, value);
+        else
+                answer_status(call, 404);
+}
+
+/* Copies the options' texts; false: no memory. */
+static bool copy_texts(MetadataHost *host)
+{
+        const char **const places[] = {
+                &host->options.address,
+                &host->options.instance_id,
+                &host->options.instance_type,
+                &host->options.image_id,
+                &host->options.zone,
+                &host->options.role_name,
+                &host->options.user_data,
+        };
+        _Static_assert(ELEMENTS(places) == ELEMENTS(host->texts), "one copy for each");
+
+        for (size_t i = 0; i < ELEMENTS(places); i++) {
+                if (!*places[i])
+                        continue;
+                host->texts[i] = text_copy(*places[i]);
+                *places[i] = host->texts[i];
+                if (!host->texts[i])
+                        return false;
+        }
+        return true;
+}
+
+int metadata_host_new(const MetadataHostOptions *options, MetadataHost **ret, Error *ret_error)
+{
+        _cleanup_(metadata_host_free) MetadataHost *host = calloc(1, sizeof(*host));
+        int r;
+
+        if (!host)
+                return error_set(ret_error, -ENOMEM, "cannot serve metadata: %m");
+        host->options = *options;
+        if (!copy_texts(host))
+                return error_set(ret_error, -ENOMEM, "cannot serve metadata: %m");
+        r = http_server_new_tcp(
+                options->loop, options->address, 0, NULL, on_call, host, &host->server, ret_error);
+        if (r < 0)
+                return r;
+        host->endpoint =
+                text_format("http://%s:%u", options->address, http_server_port(host->server));
+        if (!host->endpoint)
+                return error_set(ret_error, -ENOMEM, "cannot serve metadata: %m");
+        *ret = TAKE_PTR(host);
+        return 0;
+}
+
+MetadataHost *metadata_host_free(MetadataHost *host)
+{
+        if (!host)
+                return NULL;
+        host->server = http_server_free(host->server);
+        for (size_t i = 0; i < ELEMENTS(host->texts); i++)
+                free(host->texts[i]);
+        free(host->endpoint);
+        free(host);
+        return NULL;
+}
+
+const char *metadata_host_endpoint(const MetadataHost *host)
+{
+        return host->endpoint;
+}
