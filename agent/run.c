@@ -90,7 +90,8 @@ typedef struct Run {
         const char *root;
         int root_fd;
         Usec deadline;
-        const char *step; /* of the worker, now */
+        const char *step;    /* of the worker, now */
+        char waits_for[256]; /* likewise; "": nothing */
 } Run;
 
 static void run_done(Run *run)
@@ -193,6 +194,7 @@ static void on_step(RunnerEvent event,
                                   clock_deadline(&clock_system, run->book.settings.step_timeout));
 
         run->step = step->name;
+        run->waits_for[0] = '\0';
         switch (event) {
         case RUNNER_STARTED:
                 progress_step_started(&run->progress, step->name);
@@ -230,6 +232,10 @@ static void on_note(RoleNote note, const char *text, void *userdata)
                 progress_would(&run->progress, run->step, text);
                 break;
         case ROLE_WAITING:
+                if (text_equal(
+                            run->waits_for, text)) /* each poll says it; a reader wants it once */
+                        break;
+                (void)text_put(run->waits_for, sizeof(run->waits_for), text);
                 record_event(&run->record, &event, NULL);
                 progress_waiting(&run->progress, run->step, text);
                 break;
@@ -412,6 +418,7 @@ static int supervise(Run *run)
                 run->record.node =
                         run->book.settings.role == ROLE_CONTROL ? 0 : run->book.settings.node;
                 run->progress.run = run->record.run;
+                secret_keep_on_fork(run->book.settings.signal);
                 r = supervisor_run(&options, &error);
         }
         if (r < 0 && error.text[0])

@@ -19,16 +19,33 @@
 #define STALE_SEARCH     10000U          /* entries */
 #define TEMPORARY_SUFFIX '~'
 
+/* Is there a byte beyond what was read? 1, 0, or a negative errno. */
+static int has_more(int fd)
+{
+        char byte;
+        ssize_t n;
+
+        do
+                n = read(fd, &byte, 1);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : (int)n;
+}
+
 int file_read_fd(int fd, const char *name, size_t max, Buffer *ret, Error *ret_error)
 {
         size_t total = 0;
+        ssize_t n;
+        int r = 0;
 
         for (;;) {
-                size_t step = max - total < READ_STEP ? max - total + 1 : READ_STEP;
+                size_t room = ret->max - ret->size, left = max - total;
+                size_t step = left < room ? left : room;
                 char *place;
-                ssize_t n;
-                int r;
 
+                if (step == 0)
+                        break;
+                if (step > READ_STEP)
+                        step = READ_STEP;
                 r = buffer_reserve(ret, step, &place);
                 if (r < 0)
                         return error_set(ret_error, r, "cannot read '%s': %m", name);
@@ -41,16 +58,19 @@ int file_read_fd(int fd, const char *name, size_t max, Buffer *ret, Error *ret_e
                 place[n] = '\0';
                 if (n == 0)
                         return 0;
-
                 total += (size_t)n;
-                if (total > max)
-                        return error_set(ret_error,
+                ret->size += (size_t)n;
+        }
+
+        r = has_more(fd); /* all that may be there is: is that all? */
+        if (r < 0)
+                return error_set(ret_error, r, "cannot read '%s': %m", name);
+        return r == 0 ? 0
+                      : error_set(ret_error,
                                 -EFBIG,
                                 "cannot read '%s': it has more than %zu bytes",
                                 name,
-                                max);
-                ret->size += (size_t)n;
-        }
+                                total);
 }
 
 int file_read(int folder_fd, const char *path, size_t max, Buffer *ret, Error *ret_error)

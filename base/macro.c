@@ -17,6 +17,7 @@ void close_p(int *fd)
         int saved = errno;
 
         if (*fd >= 0)
-                close(*fd);
+                (void)close(*fd);
+        *fd = -1;
         errno = saved;
 }

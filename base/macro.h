@@ -46,6 +46,7 @@
         }                                            \
         struct _require_semicolon_
 
-/* _cleanup_(free) and _cleanup_(close): for plain memory and file descriptors (-1: none). */
+/* _cleanup_(free) and _cleanup_(close): for plain memory and file descriptors (-1: none). close_p()
+ * leaves -1. */
 void free_p(void *place);
 void close_p(int *fd);

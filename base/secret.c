@@ -64,6 +64,12 @@ Secret *secret_ref(Secret *secret)
         return secret;
 }
 
+void secret_keep_on_fork(Secret *secret)
+{
+        if (secret)
+                (void)madvise(secret, secret->mapped, MADV_KEEPONFORK);
+}
+
 const char *secret_data(const Secret *secret)
 {
         return secret->data;

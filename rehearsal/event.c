@@ -10,6 +10,8 @@
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -368,6 +370,7 @@ int event_bind_tcp(const char *address, unsigned port, int *ret_fd, Error *ret_e
                         address);
         fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
                 bind(fd, (struct sockaddr *)&where, sizeof(where)) < 0 || listen(fd, SOMAXCONN) < 0)
                 return error_set(ret_error, -errno, "cannot listen on '%s:%u': %m", address, port);
         *ret_fd = TAKE_FD(fd);

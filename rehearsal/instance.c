@@ -28,6 +28,9 @@ struct Instance {
         MetadataHost *metadata;
         SystemdHost *systemd;
         EventChild *child;
+        EventReader *reader; /* of what it prints */
+        int output, log;     /* the pipe's end that is read; where it is written */
+        Buffer line;         /* that has no end yet */
 };
 
 /* What a machine image of ours has. */
@@ -123,11 +126,46 @@ static int make_image(const Instance *instance, int root_fd, Error *ret_error)
         return r;
 }
 
+/* Each whole line is told; all goes to the log. */
+static void take_output(Instance *instance, const char *data, size_t size)
+{
+        (void)!write(instance->log, data, size);
+        for (size_t i = 0; i < size; i++) {
+                if (data[i] != '\n') {
+                        (void)buffer_append(&instance->line, data + i, 1);
+                        continue;
+                }
+                instance->options.said(buffer_text(&instance->line), instance->options.userdata);
+                buffer_clear(&instance->line);
+        }
+}
+
+static void on_output(void *userdata)
+{
+        Instance *instance = userdata;
+        char data[4096];
+        ssize_t size;
+
+        while ((size = read(instance->output, data, sizeof(data))) > 0)
+                take_output(instance, data, (size_t)size);
+        if (size == 0)
+                instance->reader = event_reader_free(instance->reader);
+}
+
+static void forget_child(Instance *instance)
+{
+        instance->child = event_child_free(instance->child);
+        instance->reader = event_reader_free(instance->reader);
+        close_p(&instance->output);
+        close_p(&instance->log);
+}
+
 static void on_child_exit(int status, void *userdata)
 {
         Instance *instance = userdata;
 
-        instance->child = event_child_free(instance->child);
+        on_output(instance); /* what is left in the pipe */
+        forget_child(instance);
         systemd_host_end_boot(instance->systemd);
         instance->options.ended(status, instance->options.userdata);
 }
@@ -176,6 +214,26 @@ static int spawn(Instance *instance, char **words, int output, Error *ret_error)
         return event_spawn(instance->options.loop, &options, &instance->child, ret_error);
 }
 
+/* A pipe whose other end is read here; *ret_fd is for the child. */
+static int open_output(Instance *instance, const char *log, int *ret_fd, Error *ret_error)
+{
+        int fds[2];
+
+        instance->log = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        if (instance->log < 0 || pipe2(fds, O_CLOEXEC) < 0)
+                return error_set(ret_error, -errno, "cannot write '%s': %m", log);
+        instance->output = fds[0];
+        *ret_fd = fds[1];
+        (void)fcntl(instance->output, F_SETFL, O_NONBLOCK);
+        if (event_reader_new(instance->options.loop,
+                    instance->output,
+                    on_output,
+                    instance,
+                    &instance->reader) < 0)
+                return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", log);
+        return 0;
+}
+
 int instance_run(Instance *instance, Error *ret_error)
 {
         _cleanup_(free) char *script = text_format("%s/" SCRIPT, instance->root);
@@ -187,6 +245,7 @@ int instance_run(Instance *instance, Error *ret_error)
         _cleanup_(close) int output = -1;
         size_t count = 0;
         bool ours;
+        int r;
 
         if (!interpreter)
                 return error_set(ret_error,
@@ -196,9 +255,9 @@ int instance_run(Instance *instance, Error *ret_error)
         ours = text_ends(interpreter, "/flocker-bootstrap");
         fault = instance->fault ? text_format("--fault=%s", instance->fault) : NULL;
         keys = instance->keys ? text_format("--keys=%s", instance->keys) : NULL;
-        output = log ? open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : -1;
-        if (output < 0 || !script || !root)
-                return error_set(ret_error, -errno, "cannot write '%s': %m", log);
+        r = script && root && log ? open_output(instance, log, &output, ret_error) : -ENOMEM;
+        if (r < 0)
+                return r;
         words[count++] = ours ? instance->bootstrap : interpreter;
         if (word && *word)
                 words[count++] = word;
@@ -282,6 +341,9 @@ int instance_new(const InstanceOptions *options, Instance **ret, Error *ret_erro
                 .fault = options->fault ? text_copy(options->fault) : NULL,
                 .keys = options->keys ? text_copy(options->keys) : NULL,
                 .launched = clock_wall(&clock_system),
+                .output = -1,
+                .log = -1,
+                .line = BUFFER_INIT(64 * 1024),
         };
         (void)snprintf(instance->id,
                 sizeof(instance->id),
@@ -302,7 +364,8 @@ Instance *instance_free(Instance *instance)
 {
         if (!instance)
                 return NULL;
-        instance->child = event_child_free(instance->child);
+        forget_child(instance);
+        buffer_done(&instance->line);
         instance->systemd = systemd_host_free(instance->systemd);
         instance->metadata = metadata_host_free(instance->metadata);
         free(instance->name);

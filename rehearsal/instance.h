@@ -29,7 +29,8 @@ typedef struct InstanceOptions {
         const char *fault; /* "STEP:KIND"; NULL: none */
         const char *keys;  /* a folder of given keys; NULL: none */
         bool tokens_required;
-        void (*ended)(int status, void *userdata); /* its user-data, as waitpid(2) has it */
+        void (*said)(const char *line, void *userdata); /* a line that its user-data prints */
+        void (*ended)(int status, void *userdata);      /* its user-data, as waitpid(2) has it */
         void *userdata;
 } InstanceOptions;
 

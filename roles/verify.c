@@ -151,12 +151,12 @@ static int verify_engine(Role *role, Error *ret_error)
         return r < 0 ? r : check_engine(role, mode, &info, ret_error);
 }
 
-/* A user's certificate for this one question: control keeps none. */
+/* A user's certificate for this one question, over control's own key: control keeps none, and a new
+ * key of Flocker's size would take a second. */
 static int mint_user(Role *role, Identity *ret, Error *ret_error)
 {
-        _cleanup_(pair_done) Pair ca = {}, user = {};
+        _cleanup_(pair_done) Pair ca = {}, control = {}, user = {};
         _cleanup_(pair_text_done) PairText text = {};
-        Key *key;
         int r;
 
         r = files_read_pair(role->root_fd,
@@ -164,15 +164,23 @@ static int mint_user(Role *role, Identity *ret, Error *ret_error)
                 PATH_FLOCKER "/cluster.key",
                 &ca,
                 ret_error);
+        if (r == 0)
+                r = files_read_pair(role->root_fd,
+                        PATH_FLOCKER "/control-service.crt",
+                        PATH_FLOCKER "/control-service.key",
+                        &control,
+                        ret_error);
         if (r == FILES_ABSENT)
                 return error_set(ret_error,
                         -ENOENT,
-                        "cannot verify Flocker: '/" PATH_FLOCKER "/cluster.crt' is not there");
+                        "cannot verify Flocker: '/" PATH_FLOCKER "' is not complete");
         if (r == 0)
-                r = key_make(KEY_ECDSA_P256, NULL, &key, ret_error);
-        if (r == 0)
-                r = flocker_make_user(
-                        &ca, "verify", key, clock_wall(role->clock), &user, ret_error);
+                r = flocker_make_user(&ca,
+                        "verify",
+                        key_ref(control.key),
+                        clock_wall(role->clock),
+                        &user,
+                        ret_error);
         if (r == 0)
                 r = files_format_pair(&user, &text, ret_error);
         if (r == 0) {

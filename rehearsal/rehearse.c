@@ -1,0 +1,717 @@
+#include "rehearsal/rehearse.h"
+
+#include "base/command.h"
+#include "base/file.h"
+#include "base/folder.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "cfn/template.h"
+#include "rehearsal/stack.h"
+#include "rehearsal/timeline.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define LOCK_PORT     4499U /* whoever listens there has the network */
+#define NETWORK_TRIES 200
+#define TEMPLATE_MAX  CFN_TEMPLATE_SIZE_MAX
+#define SVG_MAX       (8U * 1024U * 1024U)
+#define KEYS_LIFETIME USEC_PER_HOUR
+#define PROJECT       "flocker"
+
+typedef struct Arguments {
+        OptionTexts parameters, faults;
+        const char *stack_name, *timeline, *keys, *components, *swarm;
+        uint64_t keys_lifetime;
+        int64_t agents;
+        bool keep, disable_rollback, quiet, keep_secrets, help;
+} Arguments;
+
+static const Option options[] = {
+        {"agents",
+                0,
+                OPTION_INT,
+                "N",
+                "without a TEMPLATE: how many agents (2)",
+                offsetof(Arguments, agents),
+                .min = 1,
+                .max = 100},
+        {"swarm",
+                0,
+                OPTION_TEXT,
+                "MODE",
+                "without a TEMPLATE: builtin, classic, none",
+                offsetof(Arguments, swarm)},
+        {"components",
+                0,
+                OPTION_TEXT,
+                "LIST",
+                "without a TEMPLATE: of flocker, docker, swarm",
+                offsetof(Arguments, components)},
+        {"keep-secrets",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "without a TEMPLATE: nodes may come later",
+                offsetof(Arguments, keep_secrets)},
+        {"parameter",
+                0,
+                OPTION_TEXTS,
+                "NAME=VALUE",
+                "a value for a parameter of the template",
+                offsetof(Arguments, parameters)},
+        {"stack-name",
+                0,
+                OPTION_TEXT,
+                "NAME",
+                "the stack's name (" PROJECT ")",
+                offsetof(Arguments, stack_name)},
+        {"fault",
+                0,
+                OPTION_TEXTS,
+                "NODE:STEP:KIND",
+                "what goes wrong: kill, hang or fail",
+                offsetof(Arguments, faults)},
+        {"keys",
+                0,
+                OPTION_TEXT,
+                "DIR",
+                "control uses these private keys before making any",
+                offsetof(Arguments, keys)},
+        {"keys-lifetime",
+                0,
+                OPTION_SPAN,
+                "SPAN",
+                "of the roles' credentials (1h)",
+                offsetof(Arguments, keys_lifetime)},
+        {"timeline",
+                0,
+                OPTION_TEXT,
+                "FILE.svg",
+                "draw when each machine did what",
+                offsetof(Arguments, timeline)},
+        {"disable-rollback",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "leave a failed stack as it is",
+                offsetof(Arguments, disable_rollback)},
+        {"keep",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "leave the machines' folders behind",
+                offsetof(Arguments, keep)},
+        {"quiet",
+                'q',
+                OPTION_FLAG,
+                NULL,
+                "events alone, not what the machines say",
+                offsetof(Arguments, quiet)},
+        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
+};
+
+/* A rehearsal in its course. */
+typedef struct Rehearsal {
+        Arguments arguments;
+        CommandLine line;
+        const char *template_path; /* NULL: made */
+        EventLoop *loop;
+        Cloud *cloud;
+        CfnTemplate *template;
+        CfnParameterSet parameters;
+        Stack *stack;
+        StackFault faults[STACK_FAULTS_MAX];
+        size_t n_faults;
+        char folder[64], network[24];
+        char self[PATH_MAX], bootstrap[PATH_MAX], creator[PATH_MAX];
+        int lock_fd;
+        bool interrupted;
+} Rehearsal;
+
+static void rehearsal_done(Rehearsal *rehearsal)
+{
+        Error error = ERROR_INIT;
+
+        rehearsal->stack = stack_free(rehearsal->stack);
+        rehearsal->cloud = cloud_free(rehearsal->cloud);
+        rehearsal->loop = event_loop_free(rehearsal->loop);
+        cfn_parameter_set_done(&rehearsal->parameters);
+        rehearsal->template = cfn_template_free(rehearsal->template);
+        close_p(&rehearsal->lock_fd);
+        if (rehearsal->folder[0] && !rehearsal->arguments.keep &&
+                folder_remove(AT_FDCWD, rehearsal->folder, &error) < 0)
+                (void)fprintf(stderr, "flocker-rehearsal: %s\n", error.text);
+}
+DEFINE_CLEANUP_IN_PLACE(Rehearsal, rehearsal_done);
+
+/* --- where things are --- */
+
+/* A program of ours: beside this one, or in the next folder, where it was built. */
+static int find_sibling(const Rehearsal *rehearsal,
+        const char *name,
+        const char *folder,
+        char place[PATH_MAX],
+        Error *ret_error)
+{
+        char copy[PATH_MAX];
+        const char *here;
+
+        (void)text_put(copy, sizeof(copy), rehearsal->self);
+        here = dirname(copy);
+        (void)snprintf(place, PATH_MAX, "%s/%s", here, name);
+        if (access(place, X_OK) == 0)
+                return 0;
+        (void)snprintf(place, PATH_MAX, "%s/../%s/%s", here, folder, name);
+        if (access(place, X_OK) == 0)
+                return 0;
+        return error_set(ret_error,
+                -ENOENT,
+                "cannot find the program '%s' beside '%s'",
+                name,
+                rehearsal->self);
+}
+
+/* A network of loopback that no other rehearsal uses: 127.a.b, all of whose addresses are ours. */
+static int take_network(Rehearsal *rehearsal, Error *ret_error)
+{
+        int r = -EADDRINUSE;
+
+        for (int i = 0; i < NETWORK_TRIES && r < 0; i++) {
+                char address[32];
+
+                (void)snprintf(rehearsal->network,
+                        sizeof(rehearsal->network),
+                        "127.%u.%u",
+                        1 + (unsigned)random_below(&random_system, 250),
+                        (unsigned)random_below(&random_system, 250));
+                (void)snprintf(address, sizeof(address), "%s.1", rehearsal->network);
+                r = event_bind_tcp(address, LOCK_PORT, &rehearsal->lock_fd, ret_error);
+        }
+        return r;
+}
+
+static int make_folder(Rehearsal *rehearsal, Error *ret_error)
+{
+        const char *temporary = getenv("TMPDIR");
+
+        (void)snprintf(rehearsal->folder,
+                sizeof(rehearsal->folder),
+                "%s/flocker-rehearsal.XXXXXX",
+                temporary && strlen(temporary) < 30 ? temporary : "/tmp");
+        if (mkdtemp(rehearsal->folder) && chmod(rehearsal->folder, 0755) == 0)
+                return 0;
+        rehearsal->folder[0] = '\0';
+        return error_set(ret_error, -errno, "cannot make a folder for the rehearsal: %m");
+}
+
+/* --- the template --- */
+
+static void add_word(char **words, size_t *count, const char *format, const char *value)
+{
+        if (value)
+                words[(*count)++] = text_format("%s%s", format, value);
+}
+
+/* What a program prints, and its exit status. */
+static int capture(char *const *words, Buffer *ret, int *ret_status, Error *ret_error)
+{
+        int fds[2], r;
+        pid_t child;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return error_set(ret_error, -errno, "cannot run '%s': %m", words[0]);
+        (void)fflush(NULL);
+        child = fork();
+        if (child == 0) {
+                if (dup2(fds[1], STDOUT_FILENO) >= 0)
+                        (void)execv(words[0], words);
+                _exit(127);
+        }
+        (void)close(fds[1]);
+        r = child < 0 ? error_set(ret_error, -errno, "cannot run '%s': %m", words[0])
+                      : file_read_fd(fds[0], words[0], TEMPLATE_MAX, ret, ret_error);
+        (void)close(fds[0]);
+        if (child > 0)
+                (void)waitpid(child, ret_status, 0);
+        return r;
+}
+
+static int create_template(Rehearsal *rehearsal, Error *ret_error)
+{
+        const Arguments *arguments = &rehearsal->arguments;
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(TEMPLATE_MAX);
+        char *words[8] = {rehearsal->creator, (char[]){"create"}};
+        char agents[24];
+        size_t count = 2;
+        int status = 0, r;
+
+        (void)snprintf(agents, sizeof(agents), "%" PRId64, arguments->agents);
+        add_word(words, &count, "--agents=", agents);
+        add_word(words, &count, "--swarm=", arguments->swarm);
+        add_word(words, &count, "--components=", arguments->components);
+        add_word(words, &count, "--keep-secrets", arguments->keep_secrets ? "" : NULL);
+        r = capture(words, &text, &status, ret_error);
+        for (size_t i = 2; i < count; i++)
+                free(words[i]);
+        if (r < 0)
+                return r;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot rehearse: flocker-template create made no template");
+        return cfn_template_parse("flocker-template create",
+                buffer_text(&text),
+                text.size,
+                &rehearsal->template,
+                ret_error);
+}
+
+static void on_made_up(const CfnParameter *parameter, const char *value, void *userdata)
+{
+        (void)userdata;
+        printf("note: parameter %s is made up%s%s\n",
+                parameter->name,
+                value ? ": " : "",
+                value ? value : "");
+}
+
+static int read_template(Rehearsal *rehearsal, Error *ret_error)
+{
+        const Arguments *arguments = &rehearsal->arguments;
+        CfnMadeUp made_up = {.told = on_made_up};
+        int r;
+
+        if (rehearsal->template_path)
+                r = cfn_template_load(rehearsal->template_path, &rehearsal->template, ret_error);
+        else
+                r = create_template(rehearsal, ret_error);
+        if (r == 0)
+                r = cfn_parameter_set_read(rehearsal->template,
+                        arguments->parameters.texts,
+                        arguments->parameters.count,
+                        &made_up,
+                        &rehearsal->parameters,
+                        ret_error);
+        return r;
+}
+
+static int read_faults(Rehearsal *rehearsal, Error *ret_error)
+{
+        const OptionTexts *texts = &rehearsal->arguments.faults;
+
+        for (size_t i = 0; i < texts->count; i++) {
+                const char *text = texts->texts[i], *colon = strchr(text, ':');
+                StackFault *fault = &rehearsal->faults[rehearsal->n_faults];
+
+                if (!colon || !strchr(colon + 1, ':') ||
+                        (!text_ends(text, ":kill") && !text_ends(text, ":hang") &&
+                                !text_ends(text, ":fail")) ||
+                        rehearsal->n_faults >= STACK_FAULTS_MAX)
+                        return error_set(ret_error,
+                                -EINVAL,
+                                "cannot use '--fault=%s': expected NODE:STEP:kill, NODE:STEP:hang "
+                                "or NODE:STEP:fail",
+                                text);
+                (void)snprintf(
+                        fault->node, sizeof(fault->node), "%.*s", TEXT_PART(text, colon - text));
+                (void)snprintf(fault->rest, sizeof(fault->rest), "%s", colon + 1);
+                rehearsal->n_faults++;
+        }
+        return 0;
+}
+
+/* --- what is told --- */
+
+static void on_event(const StackEvent *event, void *userdata)
+{
+        (void)userdata;
+        printf("%8.3f s  %-20s %-38s %s%s%s\n",
+                (double)event->at / (double)USEC_PER_SEC,
+                event->status,
+                event->type,
+                event->name,
+                event->reason ? "  " : "",
+                event->reason ? event->reason : "");
+        (void)fflush(stdout);
+}
+
+static void on_note(const char *text, void *userdata)
+{
+        (void)userdata;
+        printf("note: %s\n", text);
+        (void)fflush(stdout);
+}
+
+static void on_said(const char *name, const char *line, void *userdata)
+{
+        Rehearsal *rehearsal = userdata;
+
+        if (rehearsal->arguments.quiet)
+                return;
+        printf("            %-12s %s\n", name, line);
+        (void)fflush(stdout);
+}
+
+static void on_finished(StackState state, void *userdata)
+{
+        Rehearsal *rehearsal = userdata;
+
+        (void)state;
+        event_loop_end(rehearsal->loop);
+}
+
+static void on_interrupt(void *userdata)
+{
+        Rehearsal *rehearsal = userdata;
+
+        rehearsal->interrupted = true;
+        event_loop_end(rehearsal->loop);
+}
+
+static void on_output(const char *name, const char *value, const char *description, void *userdata)
+{
+        (void)description;
+        (void)userdata;
+        printf("  %-28s %s\n", name, value);
+}
+
+static void on_link(const char *text, void *userdata)
+{
+        (void)userdata;
+        printf("  %s\n", text);
+}
+
+static int draw(const Rehearsal *rehearsal, Error *ret_error)
+{
+        _cleanup_(buffer_done) Buffer svg = BUFFER_INIT(SVG_MAX);
+        _cleanup_(free) Timeline *timeline = calloc(1, sizeof(*timeline));
+        int r = timeline ? 0 : -ENOMEM;
+
+        if (r < 0)
+                return error_set(ret_error, r, "cannot draw the timeline: %m");
+        timeline->began = stack_began(rehearsal->stack);
+        timeline->ended = clock_wall(&clock_system);
+        (void)snprintf(timeline->title,
+                sizeof(timeline->title),
+                "stack %s",
+                rehearsal->arguments.stack_name);
+        for (size_t i = 0; i < stack_count_instances(rehearsal->stack) && r == 0; i++) {
+                StackInstance instance = stack_get_instance(rehearsal->stack, i);
+
+                r = timeline_add(timeline, instance.name, instance.root, ret_error);
+        }
+        if (r < 0)
+                return r;
+        printf("\nCritical path:\n");
+        timeline_explain(timeline, on_link, NULL);
+        if (!rehearsal->arguments.timeline)
+                return 0;
+        r = timeline_draw(timeline, &svg, ret_error);
+        if (r == 0)
+                r = file_write_atomic(AT_FDCWD,
+                        rehearsal->arguments.timeline,
+                        buffer_text(&svg),
+                        svg.size,
+                        0644,
+                        ret_error);
+        if (r == 0)
+                printf("\nTimeline: %s\n", rehearsal->arguments.timeline);
+        return r;
+}
+
+static int conclude(Rehearsal *rehearsal, Error *ret_error)
+{
+        StackState state = stack_state(rehearsal->stack);
+        int r = 0;
+
+        if (rehearsal->interrupted) {
+                printf("interrupted: everything is taken away\n");
+                return REHEARSE_FAILED;
+        }
+        if (state == STACK_COMPLETE) {
+                printf("\nOutputs:\n");
+                r = stack_list_outputs(rehearsal->stack, on_output, NULL, ret_error);
+        }
+        if (r == 0)
+                r = draw(rehearsal, ret_error);
+        if (rehearsal->arguments.keep)
+                printf("\nKept: %s\n", rehearsal->folder);
+        return r < 0 ? r : state == STACK_COMPLETE ? 0 : REHEARSE_FAILED;
+}
+
+/* --- the course --- */
+
+static int open_cloud(Rehearsal *rehearsal, Error *ret_error)
+{
+        char address[32];
+        int r = event_loop_new(&rehearsal->loop, ret_error);
+
+        if (r == 0)
+                r = event_watch_signal(rehearsal->loop, SIGINT, on_interrupt, rehearsal, ret_error);
+        if (r == 0)
+                r = event_watch_signal(
+                        rehearsal->loop, SIGTERM, on_interrupt, rehearsal, ret_error);
+        if (r == 0)
+                r = event_watch_signal(rehearsal->loop, SIGHUP, on_interrupt, rehearsal, ret_error);
+        if (r == 0)
+                r = take_network(rehearsal, ret_error);
+        (void)snprintf(address, sizeof(address), "%s.1", rehearsal->network);
+        if (r == 0)
+                r = cloud_new(rehearsal->loop, address, &rehearsal->cloud, ret_error);
+        return r < 0 ? r : make_folder(rehearsal, ret_error);
+}
+
+static int find_programs(Rehearsal *rehearsal, Error *ret_error)
+{
+        ssize_t length = readlink("/proc/self/exe", rehearsal->self, sizeof(rehearsal->self) - 1);
+        int r;
+
+        if (length < 0)
+                return error_set(ret_error, -errno, "cannot find this program: %m");
+        rehearsal->self[length] = '\0';
+        r = find_sibling(rehearsal, "flocker-bootstrap", "agent", rehearsal->bootstrap, ret_error);
+        if (r == 0 && !rehearsal->template_path)
+                r = find_sibling(
+                        rehearsal, "flocker-template", "template", rehearsal->creator, ret_error);
+        return r;
+}
+
+static int run_stack(Rehearsal *rehearsal, Error *ret_error)
+{
+        const Arguments *arguments = &rehearsal->arguments;
+        StackOptions stack = {
+                .loop = rehearsal->loop,
+                .cloud = rehearsal->cloud,
+                .template = rehearsal->template,
+                .parameters = &rehearsal->parameters,
+                .name = arguments->stack_name,
+                .folder = rehearsal->folder,
+                .network = rehearsal->network,
+                .rehearsal = rehearsal->self,
+                .bootstrap = rehearsal->bootstrap,
+                .keys = arguments->keys,
+                .keys_lifetime = arguments->keys_lifetime,
+                .faults = rehearsal->faults,
+                .n_faults = rehearsal->n_faults,
+                .disable_rollback = arguments->disable_rollback,
+                .event = on_event,
+                .note = on_note,
+                .said = on_said,
+                .finished = on_finished,
+                .userdata = rehearsal,
+        };
+        int r = stack_new(&stack, &rehearsal->stack, ret_error);
+
+        if (r < 0)
+                return r;
+        event_loop_run(rehearsal->loop);
+        return conclude(rehearsal, ret_error);
+}
+
+static int rehearse(Rehearsal *rehearsal, Error *ret_error)
+{
+        int r = find_programs(rehearsal, ret_error);
+
+        if (r == 0)
+                r = read_faults(rehearsal, ret_error);
+        if (r == 0)
+                r = read_template(rehearsal, ret_error);
+        if (r == 0)
+                r = open_cloud(rehearsal, ret_error);
+        return r < 0 ? r : run_stack(rehearsal, ret_error);
+}
+
+int rehearse_run(int argc, char *argv[])
+{
+        _cleanup_(rehearsal_done) Rehearsal rehearsal = {
+                .lock_fd = -1,
+                .arguments = {.agents = 2, .stack_name = PROJECT, .keys_lifetime = KEYS_LIFETIME},
+                .line =
+                        {
+                                .program = "flocker-rehearsal",
+                                .operands = "[TEMPLATE]",
+                                .description =
+                                        "Runs a CloudFormation template (JSON, or YAML with its "
+                                        "short tags) on this machine;\nwithout one, what "
+                                        "flocker-template create prints. Ends with 0 if the stack "
+                                        "is\ncomplete, 1 if it has failed.",
+                                .options = options,
+                                .n_options = ELEMENTS(options),
+                                .max_operands = 1,
+                        },
+        };
+        Error error = ERROR_INIT;
+        int operands, status, r;
+
+        if (command_parse(&rehearsal.line,
+                    argc,
+                    argv,
+                    &rehearsal.arguments,
+                    &rehearsal.arguments.help,
+                    &operands,
+                    &status) == COMMAND_END)
+                return status;
+        rehearsal.template_path = operands < argc ? argv[operands] : NULL;
+        r = rehearse(&rehearsal, &error);
+        return r < 0 ? command_fail(&rehearsal.line, r, &error) : r;
+}
+
+/* --- serve --- */
+
+#define SERVE_BUCKET "rehearsal"
+
+typedef struct ServeArguments {
+        int64_t machines;
+        bool keep, help;
+} ServeArguments;
+
+static const Option serve_options[] = {
+        {"machines",
+                0,
+                OPTION_INT,
+                "N",
+                "how many machines (2)",
+                offsetof(ServeArguments, machines),
+                .min = 1,
+                .max = 100},
+        {"keep",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "leave the machines' folders behind",
+                offsetof(ServeArguments, keep)},
+        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(ServeArguments, help)},
+};
+
+/* A cloud with machines that run nothing. */
+typedef struct Serving {
+        Rehearsal rehearsal;
+        PolicySet everything;
+        CloudPrincipal *principal;
+        Instance *machines[100];
+        size_t count;
+} Serving;
+
+static void serving_done(Serving *serving)
+{
+        for (size_t i = 0; i < serving->count; i++)
+                serving->machines[i] = instance_free(serving->machines[i]);
+        rehearsal_done(&serving->rehearsal);
+}
+DEFINE_CLEANUP_IN_PLACE(Serving, serving_done);
+
+static void ignore_line(const char *line, void *userdata)
+{
+        (void)line;
+        (void)userdata;
+}
+
+static void ignore_end(int status, void *userdata)
+{
+        (void)status;
+        (void)userdata;
+}
+
+static int add_machine(Serving *serving, Error *ret_error)
+{
+        Rehearsal *rehearsal = &serving->rehearsal;
+        char name[32], address[32], root[128];
+        InstanceOptions machine = {
+                .loop = rehearsal->loop,
+                .cloud = rehearsal->cloud,
+                .name = name,
+                .root = root,
+                .address = address,
+                .rehearsal = rehearsal->self,
+                .bootstrap = rehearsal->bootstrap,
+                .instance_type = "m3.large",
+                .image_id = "ami-0rehearsal",
+                .zone = CLOUD_REGION "a",
+                .role_name = "rehearsal",
+                .principal = serving->principal,
+                .keys_lifetime = KEYS_LIFETIME,
+                .said = ignore_line,
+                .ended = ignore_end,
+        };
+        int r;
+
+        (void)snprintf(name, sizeof(name), "machine%zu", serving->count);
+        (void)snprintf(address, sizeof(address), "%s.%zu", rehearsal->network, 10 + serving->count);
+        (void)snprintf(root, sizeof(root), "%s/%s", rehearsal->folder, name);
+        r = instance_new(&machine, &serving->machines[serving->count], ret_error);
+        if (r < 0)
+                return r;
+        serving->count++;
+        printf("\n# %s, %s\n"
+               "export AWS_EC2_METADATA_SERVICE_ENDPOINT=%s AWS_ENDPOINT_URL=%s\n"
+               "%s --root=%s --store=s3://" SERVE_BUCKET "/cluster --agents=1 --role=…\n",
+                name,
+                address,
+                instance_metadata(serving->machines[serving->count - 1]),
+                cloud_endpoint(rehearsal->cloud),
+                rehearsal->bootstrap,
+                root);
+        return 0;
+}
+
+static int serve(Serving *serving, int64_t machines, Error *ret_error)
+{
+        Rehearsal *rehearsal = &serving->rehearsal;
+        int r;
+
+        rehearsal->template_path = ""; /* no template is made */
+        r = find_programs(rehearsal, ret_error);
+        if (r == 0)
+                r = open_cloud(rehearsal, ret_error);
+        if (r == 0)
+                r = cloud_add_bucket(rehearsal->cloud, SERVE_BUCKET, ret_error);
+        if (r == 0)
+                r = cloud_add_principal(rehearsal->cloud,
+                        "rehearsal",
+                        &serving->everything,
+                        &serving->principal,
+                        ret_error);
+        for (int64_t i = 0; i < machines && r == 0; i++)
+                r = add_machine(serving, ret_error);
+        if (r < 0)
+                return r;
+        printf("\nCtrl-C ends it.\n");
+        (void)fflush(stdout);
+        event_loop_run(rehearsal->loop);
+        return 0;
+}
+
+int rehearse_serve(int argc, char *argv[])
+{
+        _cleanup_(serving_done) Serving serving = {
+                .rehearsal = {.lock_fd = -1}, .everything = {.everything = true}};
+        ServeArguments arguments = {.machines = 2};
+        CommandLine line = {
+                .program = "flocker-rehearsal serve",
+                .description = "Keeps the embedded cloud open with machines that run nothing: a "
+                               "bucket, metadata,\nsystemd and a Docker engine each. Prints how to "
+                               "run flocker-bootstrap on them.",
+                .options = serve_options,
+                .n_options = ELEMENTS(serve_options),
+        };
+        Error error = ERROR_INIT;
+        int operands, status, r;
+
+        if (command_parse(&line, argc, argv, &arguments, &arguments.help, &operands, &status) ==
+                COMMAND_END)
+                return status;
+        serving.rehearsal.arguments.keep = arguments.keep;
+        r = serve(&serving, arguments.machines, &error);
+        return r < 0 ? command_fail(&line, r, &error) : EX_OK;
+}

@@ -1,0 +1,46 @@
+/* When each machine did each step and what it waited for: read off the journals of steps, drawn as
+ * SVG in the manner of systemd-analyze plot, and the critical path in words. */
+
+#pragma once
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+
+#define TIMELINE_MACHINES_MAX 128U
+#define TIMELINE_STEPS_MAX    32U /* of one machine */
+
+typedef struct TimelineStep {
+        char name[32];
+        Usec start, end;    /* wall; end 0: it has not ended */
+        Usec waiting;       /* since when it has waited for something; 0: it did not */
+        char waits_for[96]; /* the last thing it waited for */
+        bool failed, skipped;
+} TimelineStep;
+
+typedef struct TimelineMachine {
+        char name[64];
+        Usec booted; /* wall: when it was launched; 0: not known */
+        TimelineStep steps[TIMELINE_STEPS_MAX];
+        size_t n_steps;
+} TimelineMachine;
+
+typedef struct Timeline {
+        char title[128];
+        Usec began, ended; /* wall */
+        TimelineMachine machines[TIMELINE_MACHINES_MAX];
+        size_t n_machines;
+} Timeline;
+
+/* Reads a journal of steps (journal.jsonl below `root`) into a new machine of the timeline; the
+ * last run's steps count. One without a journal has no steps. */
+int timeline_add(Timeline *timeline, const char *name, const char *root, Error *ret_error);
+
+int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error);
+
+/* One line each, from the stack's end back to its beginning, told forwards: "control
+ * make-flocker-certs 6.1 s". */
+typedef void (*TimelineLink)(const char *text, void *userdata);
+void timeline_explain(const Timeline *timeline, TimelineLink tell, void *userdata);
