@@ -65,6 +65,7 @@ MODULE_WORDS = {
     "s3/request.h": ["s3_"],
     "roles/steps.h": ["step_"],
     "s3/store-parts.h": ["store_"],
+    "template/stack-parts.h": ["stack_"],
 }
 
 FILE_LINES, FUNCTION_LINES, COLUMNS = 700, 60, 110

@@ -1,0 +1,132 @@
+#include "template/image-map.h"
+
+#include "base/json.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "eu-west-1", "us-gov-east-1": words and a number. */
+static bool is_region(const char *text)
+{
+        const char *digits = strrchr(text, '-');
+
+        return digits && digits - text >= 4 && strlen(text) < sizeof((ImageMapEntry){}.region) &&
+               strspn(text, "abcdefghijklmnopqrstuvwxyz-") == (size_t)(digits - text) + 1 &&
+               digits[1] && strspn(digits + 1, "0123456789") == strlen(digits + 1);
+}
+
+/* "ami-" and 8 or 17 hexadecimal digits. */
+static bool is_image(const char *text)
+{
+        size_t length = strlen(text);
+
+        return text_starts(text, "ami-") && (length == 12 || length == 21) &&
+               strspn(text + 4, "0123456789abcdef") == length - 4;
+}
+
+const char *image_map_get(const ImageMap *map, const char *region)
+{
+        for (size_t i = 0; i < map->count; i++)
+                if (text_equal(map->entries[i].region, region))
+                        return map->entries[i].image;
+        return NULL;
+}
+
+static int add(
+        const char *name, const char *region, const Json *value, ImageMap *map, Error *ret_error)
+{
+        const char *image = json_text(json_is_object(value) ? json_member(value, "AMI") : value);
+        ImageMapEntry *entry = &map->entries[map->count];
+
+        if (!is_region(region))
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use %s: '%.60s' is no region; expected one like us-east-1",
+                        name,
+                        region);
+        if (!image || !is_image(image))
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use %s: %s: expected the id of an image like "
+                        "ami-0123456789abcdef0%s%.60s%s",
+                        name,
+                        region,
+                        image ? ", found '" : "",
+                        image ? image : "",
+                        image ? "'" : "");
+        if (map->count == IMAGE_MAP_REGIONS_MAX)
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use %s: it has more than %u regions",
+                        name,
+                        IMAGE_MAP_REGIONS_MAX);
+        (void)text_put(entry->region, sizeof(entry->region), region);
+        (void)text_put(entry->image, sizeof(entry->image), image);
+        map->count++;
+        return 0;
+}
+
+static int by_region(const void *a, const void *b)
+{
+        return strcmp(((const ImageMapEntry *)a)->region, ((const ImageMapEntry *)b)->region);
+}
+
+int image_map_parse(
+        const char *name, const char *text, size_t size, ImageMap *ret, Error *ret_error)
+{
+        _cleanup_(json_free) Json *json = NULL;
+        ImageMap map = {};
+        const char *region;
+        const Json *value;
+        void *iterator = NULL;
+        int r;
+
+        r = json_parse(name, text, size, &json, ret_error);
+        if (r < 0)
+                return r;
+        if (!json_is_object(json) || json_count(json) == 0)
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use %s: expected an object of regions and images, "
+                        "{\"us-east-1\": \"ami-0123456789abcdef0\"}",
+                        name);
+        while (r == 0 && json_next_member(json, &iterator, &region, &value))
+                r = add(name, region, value, &map, ret_error);
+        if (r < 0)
+                return r;
+
+        qsort(map.entries, map.count, sizeof(map.entries[0]), by_region);
+        *ret = map;
+        return 0;
+}
+
+static int check_covers(const char *name,
+        const ImageMap *map,
+        const char *other_name,
+        const ImageMap *other,
+        Error *ret_error)
+{
+        for (size_t i = 0; i < other->count; i++)
+                if (!image_map_get(map, other->entries[i].region))
+                        return error_set(ret_error,
+                                -EDOM,
+                                "cannot use %s: it lacks the region %s, which %s has",
+                                name,
+                                other->entries[i].region,
+                                other_name);
+        return 0;
+}
+
+int image_map_check_same(const char *name_a,
+        const ImageMap *a,
+        const char *name_b,
+        const ImageMap *b,
+        Error *ret_error)
+{
+        int r;
+
+        r = check_covers(name_a, a, name_b, b, ret_error);
+        return r < 0 ? r : check_covers(name_b, b, name_a, a, ret_error);
+}

@@ -1,0 +1,34 @@
+/* Machine images by region, as flocker-template publishes them: {"us-east-1": "ami-1…"}, or as a
+ * template's mapping has them: {"us-east-1": {"AMI": "ami-1…"}}. */
+
+#pragma once
+
+#include "base/error.h"
+
+#define IMAGE_MAP_REGIONS_MAX 64U
+#define IMAGE_MAP_SIZE_MAX    (64U * 1024U) /* bytes of its text */
+
+typedef struct ImageMapEntry {
+        char region[32];
+        char image[32];
+} ImageMapEntry;
+
+typedef struct ImageMap {
+        ImageMapEntry entries[IMAGE_MAP_REGIONS_MAX]; /* by region's name */
+        size_t count;                                 /* 0: there is no map */
+} ImageMap;
+
+/* `name` is for sentences. -EBADMSG with the sentence: not JSON, empty, a region that is none or
+ * given twice, an id that is no image's. */
+int image_map_parse(
+        const char *name, const char *text, size_t size, ImageMap *ret, Error *ret_error);
+
+/* The image of a region; NULL: none. */
+const char *image_map_get(const ImageMap *map, const char *region);
+
+/* Do both have the same regions? -EDOM, naming the first that one of them lacks. */
+int image_map_check_same(const char *name_a,
+        const ImageMap *a,
+        const char *name_b,
+        const ImageMap *b,
+        Error *ret_error);
