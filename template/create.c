@@ -17,7 +17,7 @@ typedef struct Arguments {
         const char *node_map_body, *node_map, *client_map_body, *client_map;
         const char *node_type, *client_type;
         const char *dataset;
-        bool keep_secrets, ordered, metadata_tags, help;
+        bool keep_secrets, ordered, metadata_tags, subnet, help;
 } Arguments;
 
 static const Option options[] = {
@@ -102,6 +102,12 @@ static const Option options[] = {
                 NULL,
                 "instances see their tags in the metadata service",
                 offsetof(Arguments, metadata_tags)},
+        {"subnet",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "ask for a VPC and a subnet; else the default ones are used",
+                offsetof(Arguments, subnet)},
         {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
 };
 
@@ -149,6 +155,7 @@ static int read_variant(const Arguments *arguments, Variant *ret, Error *ret_err
         ret->keep_secrets = arguments->keep_secrets;
         ret->ordered = arguments->ordered;
         ret->metadata_tags = arguments->metadata_tags;
+        ret->in_subnet = arguments->subnet;
         ret->node_type = arguments->node_type;
         ret->client_type = arguments->client_type;
         if (arguments->components)

@@ -74,7 +74,7 @@ int stack_add_network(const Variant *variant, Json *resources, StackIds *ids)
 {
         Json *group =
                 build_object({"GroupDescription", build_sub("The members of ${AWS::StackName}")},
-                        {"VpcId", build_if("InVpc", build_ref("Vpc"), build_no_value())});
+                        {variant->in_subnet ? "VpcId" : NULL, build_ref("Vpc")});
         int r;
 
         r = json_set(resources,

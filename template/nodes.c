@@ -49,23 +49,21 @@ static Json *build_launch_template(const Variant *variant, const char *tokens)
                 build_object({"LaunchTemplateData", build_object({"MetadataOptions", options})}));
 }
 
-/* One zone for all: the subnet's, the one that is given, or the region's first. */
+/* One zone for all: the one that is given, or the region's first. */
 static Json *build_zone(void)
 {
         Json *first = build_object({"Fn::Select",
                 build_list(build_text("0"), build_object({"Fn::GetAZs", build_text("")}))});
 
-        return build_if("InSubnet",
-                build_no_value(),
-                build_if("InZone", build_ref("AvailabilityZone"), first));
+        return build_if("InZone", build_ref("AvailabilityZone"), first);
 }
 
-static Json *build_network_interface(void)
+static Json *build_network_interface(const Variant *variant)
 {
         return build_object({"DeviceIndex", build_text("0")},
                 {"AssociatePublicIpAddress", build_ref("PublicAddresses")},
                 {"DeleteOnTermination", json_new_bool(true)},
-                {"SubnetId", build_if("InSubnet", build_ref("Subnet"), build_no_value())},
+                {variant->in_subnet ? "SubnetId" : NULL, build_ref("Subnet")},
                 {"GroupSet", build_list(build_get_att("InstanceSecurityGroup", "GroupId"))});
 }
 
@@ -103,8 +101,8 @@ static Json *build_properties(
                         build_object({"LaunchTemplateId", build_ref(launch_template)},
                                 {"Version",
                                         build_get_att(launch_template, "LatestVersionNumber")})},
-                {"AvailabilityZone", build_zone()},
-                {"NetworkInterfaces", build_list(build_network_interface())},
+                {variant->in_subnet ? NULL : "AvailabilityZone", build_zone()},
+                {"NetworkInterfaces", build_list(build_network_interface(variant))},
                 {"BlockDeviceMappings", build_list(build_root_volume())},
                 {"Tags",
                         build_list(build_object({"Key", build_text("Name")},

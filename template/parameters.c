@@ -15,6 +15,8 @@ typedef enum When {
         FOR_DATASET_KEYS, /* flocker on the aws backend */
         WITHOUT_NODE_MAP,
         WITHOUT_CLIENT_MAP,
+        IN_SUBNET, /* one is to be chosen */
+        IN_ZONE,   /* else the zone is */
 } When;
 
 static const char *const groups[] = {
@@ -102,33 +104,21 @@ static const Parameter parameters[] = {
                 .constraint = "expected a device like /dev/sda1"},
         {"AvailabilityZone",
                 GROUP_NETWORK,
-                ALWAYS,
+                IN_ZONE,
                 "Availability zone",
                 "String",
                 "The one zone of all machines, as volumes cannot leave theirs; empty: the region's "
-                "first, or the subnet's",
+                "first",
                 .default_value = "",
                 .pattern = "([a-z]+(-[a-z0-9]+)+[a-z])?",
                 .constraint = "expected a zone like us-east-1a, or nothing"},
-        {"Vpc",
-                GROUP_NETWORK,
-                ALWAYS,
-                "VPC",
-                "String",
-                "The VPC of the security group; empty: the default one. With a subnet, the "
-                "subnet's",
-                .default_value = "",
-                .pattern = "(vpc-[0-9a-f]+)?",
-                .constraint = "expected a VPC like vpc-0123456789abcdef0, or nothing"},
+        {"Vpc", GROUP_NETWORK, IN_SUBNET, "VPC", "AWS::EC2::VPC::Id", "The VPC of all machines"},
         {"Subnet",
                 GROUP_NETWORK,
-                ALWAYS,
+                IN_SUBNET,
                 "Subnet",
-                "String",
-                "The subnet of all machines, in the VPC above; empty: the zone's default one",
-                .default_value = "",
-                .pattern = "(subnet-[0-9a-f]+)?",
-                .constraint = "expected a subnet like subnet-0123456789abcdef0, or nothing"},
+                "AWS::EC2::Subnet::Id",
+                "The subnet of all machines, in that VPC"},
         {"PublicAddresses",
                 GROUP_NETWORK,
                 ALWAYS,
@@ -189,6 +179,10 @@ static bool is_wanted(const Variant *variant, const Parameter *parameter)
                 return variant->node_images.count == 0;
         case WITHOUT_CLIENT_MAP:
                 return variant->client_images.count == 0;
+        case IN_SUBNET:
+                return variant->in_subnet;
+        case IN_ZONE:
+                return !variant->in_subnet;
         case ALWAYS:
         default:
                 return true;
@@ -343,14 +337,10 @@ static Json *build_is_given(const char *name)
 
 int stack_add_conditions(const Variant *variant, Json *conditions)
 {
-        int r;
+        int r = 0;
 
-        (void)variant;
-        r = json_set(conditions, "InZone", build_is_given("AvailabilityZone"));
-        if (r == 0)
-                r = json_set(conditions, "InVpc", build_is_given("Vpc"));
-        if (r == 0)
-                r = json_set(conditions, "InSubnet", build_is_given("Subnet"));
+        if (!variant->in_subnet)
+                r = json_set(conditions, "InZone", build_is_given("AvailabilityZone"));
         if (r == 0)
                 r = json_set(conditions,
                         "IsPublic",

@@ -32,6 +32,7 @@ typedef struct Variant {
         bool keep_secrets;
         bool ordered;            /* machines one kind after the other, as it used to be */
         bool metadata_tags;      /* instances see their tags in the metadata service */
+        bool in_subnet;          /* in a VPC and subnet that are chosen, not the default ones */
         ImageMap node_images;    /* count 0: Ubuntu's newest, by a parameter */
         ImageMap client_images;  /* likewise */
         const char *node_type;   /* of control and agents; the parameter's default */
