@@ -458,6 +458,17 @@ static bool is_broken_handshake(const Transfer *transfer, long os_error)
                        strstr(transfer->message, "Connection reset"));
 }
 
+/* TLS 1.3 has a server say that it does not take our certificate behind the handshake, when the
+ * request is on its way: an alert then (RFC 8446, 6.2), and no broken connection. */
+static bool is_refused_certificate(const Transfer *transfer)
+{
+        return (transfer->result == CURLE_RECV_ERROR || transfer->result == CURLE_SEND_ERROR) &&
+               strstr(transfer->message, " alert ") &&
+               (strstr(transfer->message, "certificate") ||
+                       strstr(transfer->message, "unknown ca") ||
+                       strstr(transfer->message, "access denied"));
+}
+
 static int failure_code(const Transfer *transfer)
 {
         long os_error = 0;
@@ -470,6 +481,8 @@ static int failure_code(const Transfer *transfer)
                 return -EHOSTUNREACH;
         if (is_broken_handshake(transfer, os_error))
                 return -ECONNRESET;
+        if (is_refused_certificate(transfer))
+                return -EPROTO;
         for (size_t i = 0; i < ELEMENTS(failures); i++)
                 if (failures[i].result == transfer->result)
                         return failures[i].code;
