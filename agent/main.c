@@ -2,6 +2,7 @@
 
 #include "agent/certs.h"
 #include "agent/config.h"
+#include "agent/members.h"
 #include "agent/run.h"
 #include "base/command.h"
 #include "base/digest.h"
@@ -16,6 +17,7 @@
 static const Command commands[] = {
         {"config", "show and check what this machine is told to become", config_command},
         {"run", "become what the settings say (--help lists the options)", run_command},
+        {"members", "keep classic Swarm's member file", members_command},
         {"certs", "make, show, judge and renew the certificates of a cluster", certs_command},
 };
 

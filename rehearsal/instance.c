@@ -14,15 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCRIPT    "var/lib/cloud/instance/scripts/part-001"
-#define OUTPUT    "var/log/cloud-init-output.log"
-#define UNITS     "usr/lib/systemd/system/"
-#define WANTS     "etc/systemd/system/multi-user.target.wants/"
-#define WORDS_MAX 32U
+#define SCRIPT      "var/lib/cloud/instance/scripts/part-001"
+#define OUTPUT      "var/log/cloud-init-output.log"
+#define UNITS       "usr/lib/systemd/system/"
+#define WANTS       "etc/systemd/system/multi-user.target.wants/"
+#define WORDS_MAX   32U
+#define ENVIRONMENT 4U
 
 struct Instance {
         InstanceOptions options;
         char *name, *root, *address, *user_data, *fault, *keys, *bootstrap;
+        char *environment[ENVIRONMENT + 1]; /* NULL-ended */
         char id[24];
         Usec launched;
         MetadataHost *metadata;
@@ -72,6 +74,10 @@ static const struct {
         {UNITS "flocker-docker-plugin.service",
                 "[Unit]\nDescription=Flocker Docker Plugin\n"
                 "[Service]\nExecStart=/usr/sbin/flocker-docker-plugin --logfile=/dev/null\n"
+                "[Install]\nWantedBy=multi-user.target\n"},
+        {UNITS "flocker-bootstrap-members.service",
+                "[Unit]\nDescription=Members of the classic Swarm\nAfter=docker.service\n"
+                "[Service]\nType=notify\nExecStart=/usr/bin/flocker-bootstrap members follow\n"
                 "[Install]\nWantedBy=multi-user.target\n"},
         {UNITS "cloud-final.service",
                 "[Unit]\nDescription=Execute cloud user/final scripts\n"
@@ -191,17 +197,10 @@ static char *read_interpreter(const Instance *instance, char **ret_word)
 
 static int spawn(Instance *instance, char **words, int output, Error *ret_error)
 {
-        _cleanup_(free) char *metadata = text_format(
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", metadata_host_endpoint(instance->metadata));
-        _cleanup_(free) char *services =
-                text_format("AWS_ENDPOINT_URL=%s", cloud_endpoint(instance->options.cloud));
-        char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        char language[] = "LANG=C.UTF-8";
-        char *environment[] = {path, language, metadata, services, NULL};
         EventSpawn options = {
                 .program = words[0],
                 .arguments = words,
-                .environment = environment,
+                .environment = instance->environment,
                 .folder = "/",
                 .output = output,
                 .ready = -1,
@@ -209,8 +208,6 @@ static int spawn(Instance *instance, char **words, int output, Error *ret_error)
                 .userdata = instance,
         };
 
-        if (!metadata || !services)
-                return error_set(ret_error, -ENOMEM, "cannot run user-data: %m");
         return event_spawn(instance->options.loop, &options, &instance->child, ret_error);
 }
 
@@ -284,6 +281,22 @@ static void on_booted(void *userdata)
         }
 }
 
+/* What cloud-init gives, and where the cloud is. */
+static int make_environment(Instance *instance, Error *ret_error)
+{
+        char **words = instance->environment;
+
+        words[0] = text_copy("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        words[1] = text_copy("LANG=C.UTF-8");
+        words[2] = text_format(
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", metadata_host_endpoint(instance->metadata));
+        words[3] = text_format("AWS_ENDPOINT_URL=%s", cloud_endpoint(instance->options.cloud));
+        for (size_t i = 0; i < ENVIRONMENT; i++)
+                if (!words[i])
+                        return error_set(ret_error, -ENOMEM, "cannot make an instance: %m");
+        return 0;
+}
+
 static int begin(Instance *instance, Error *ret_error)
 {
         const InstanceOptions *options = &instance->options;
@@ -306,6 +319,8 @@ static int begin(Instance *instance, Error *ret_error)
                 .root = instance->root,
                 .address = instance->address,
                 .program = options->rehearsal,
+                .bootstrap = instance->bootstrap,
+                .environment = instance->environment,
         };
         _cleanup_(close) int root_fd = -1;
         int r;
@@ -319,6 +334,8 @@ static int begin(Instance *instance, Error *ret_error)
                 r = make_image(instance, root_fd, ret_error);
         if (r == 0)
                 r = metadata_host_new(&metadata, &instance->metadata, ret_error);
+        if (r == 0)
+                r = make_environment(instance, ret_error);
         if (r == 0)
                 r = systemd_host_new(&systemd, &instance->systemd, ret_error);
         return r < 0 ? r : systemd_host_boot(instance->systemd, on_booted, instance, ret_error);
@@ -368,6 +385,8 @@ Instance *instance_free(Instance *instance)
         buffer_done(&instance->line);
         instance->systemd = systemd_host_free(instance->systemd);
         instance->metadata = metadata_host_free(instance->metadata);
+        for (size_t i = 0; i < ENVIRONMENT; i++)
+                free(instance->environment[i]);
         free(instance->name);
         free(instance->root);
         free(instance->address);

@@ -13,6 +13,7 @@
 
 #define READY_FD  3
 #define BINDS_MAX 16U
+#define WORDS_MAX 32U
 
 static const struct {
         const char *name;
@@ -25,7 +26,10 @@ static const struct {
         {"flocker-dataset-agent", play_flocker_agent},
         {"flocker-docker-plugin", play_flocker_plugin},
         {"flocker-container-agent", play_flocker_plugin},
+        {"flocker-bootstrap", play_bootstrap},
 };
+
+static bool tells_ready; /* somebody waits at the other end of READY_FD */
 
 int play_main(int argc, char *argv[])
 {
@@ -40,6 +44,10 @@ int play_main(int argc, char *argv[])
                         part.root = argv[i] + strlen("--root=");
                 else if (text_starts(argv[i], "--address="))
                         part.address = argv[i] + strlen("--address=");
+                else if (text_equal(argv[i], "--ready"))
+                        tells_ready = true;
+                else if (text_starts(argv[i], "--bootstrap="))
+                        part.bootstrap = argv[i] + strlen("--bootstrap=");
                 else if (text_starts(argv[i], "--bind=") && n_binds < BINDS_MAX)
                         binds[n_binds++] = argv[i] + strlen("--bind=");
         }
@@ -55,6 +63,8 @@ int play_main(int argc, char *argv[])
 
 void play_ready(void)
 {
+        if (!tells_ready)
+                return;
         (void)!write(READY_FD, "1", 1);
         (void)close(READY_FD);
 }
@@ -90,6 +100,23 @@ static int be_there(const char *name)
         play_ready();
         for (;;)
                 (void)pause();
+}
+
+/* A unit of our own package: the program itself, on this machine's root. */
+int play_bootstrap(const PlayPart *part)
+{
+        _cleanup_(free) char *root = text_format("--root=%s", part->root);
+        char *words[WORDS_MAX + 3] = {(char *)(uintptr_t)part->bootstrap};
+        size_t count = 1;
+
+        for (; part->arguments[count - 1] && count < WORDS_MAX; count++)
+                words[count] = part->arguments[count - 1];
+        words[count] = root;
+        play_ready();
+        if (part->bootstrap && root)
+                (void)execv(part->bootstrap, words);
+        (void)fprintf(stderr, "cannot run flocker-bootstrap: %m\n");
+        return EX_UNAVAILABLE;
 }
 
 int play_containerd(const PlayPart *part)

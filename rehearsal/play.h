@@ -8,6 +8,7 @@
 typedef struct PlayPart {
         const char *root;         /* of the instance */
         const char *address;      /* its own */
+        const char *bootstrap;    /* flocker-bootstrap's file; NULL: not known */
         const char *const *binds; /* of a container: "/etc/docker/tls:/tls:ro", NULL-ended */
         char **arguments;         /* of the command line, NULL-ended */
 } PlayPart;
@@ -30,4 +31,5 @@ int play_containerd(const PlayPart *part); /* containerd: it is there */
 int play_manager(const PlayPart *part);    /* classic Swarm's manager, in a container */
 int play_flocker_control(const PlayPart *part);
 int play_flocker_agent(const PlayPart *part);  /* the dataset agent */
+int play_bootstrap(const PlayPart *part);      /* our own program, as a unit runs it */
 int play_flocker_plugin(const PlayPart *part); /* the Docker plugin, the container agent */

@@ -26,7 +26,8 @@
 #define FILE_MAX     (256U * 1024U)
 #define AGENTS_MAX   2000U
 #define ASK_TIME     (2 * USEC_PER_SEC)
-#define AGENT_PERIOD 1 /* second: the real one's convergence loop */
+#define AGENT_FIRST  (50 * USEC_PER_MSEC)
+#define AGENT_PERIOD USEC_PER_SEC
 #define JSON_TYPE    "application/json"
 
 /* --- flocker-control --- */
@@ -238,9 +239,9 @@ int play_flocker_agent(const PlayPart *part)
         if (r < 0)
                 return play_fail("flocker-dataset-agent", &error);
         play_ready();
-        for (;;) {
+        for (Usec wait = AGENT_FIRST;; wait = usec_min(2 * wait, AGENT_PERIOD)) {
                 report(&agent, http);
-                (void)sleep(AGENT_PERIOD);
+                clock_sleep_until(&clock_system, clock_deadline(&clock_system, wait));
         }
 }
 

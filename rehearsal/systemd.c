@@ -246,27 +246,27 @@ static int spawn(Unit *unit, int ready, Error *ret_error)
         _cleanup_(free) char *address = text_format("--address=%s", host->address);
         _cleanup_(close) int log = open_log(unit);
         char *words[WORDS_MAX + UNIT_ARGUMENTS_MAX] = {host->program, (char[]){"as"}};
-        static char *const environment[] = {NULL};
         EventSpawn spawn = {
                 .program = host->program,
                 .arguments = words,
-                .environment = environment,
+                .environment = host->options.environment,
                 .folder = "/",
                 .output = log,
                 .ready = ready,
                 .exited = on_exit_of,
                 .userdata = unit,
         };
+        _cleanup_(free) char *bootstrap = text_format("--bootstrap=%s", host->options.bootstrap);
         _cleanup_(free) char *basename = text_copy(name ? name + 1 : unit->file.arguments[0]);
         size_t count = 2;
 
-        if (!root || !address || !basename)
+        if (!root || !address || !basename || !bootstrap)
                 return error_set(ret_error, -ENOMEM, "cannot start '%s': %m", unit->name);
         words[count++] = basename;
         words[count++] = root;
         words[count++] = address;
-        for (size_t i = 0; host->options.arguments && host->options.arguments[i]; i++)
-                words[count++] = (char *)(uintptr_t)host->options.arguments[i];
+        words[count++] = bootstrap;
+        words[count++] = (char[]){"--ready"};
         words[count++] = (char[]){"--"};
         for (size_t i = 1; unit->file.arguments[i]; i++)
                 words[count++] = unit->file.arguments[i];
@@ -335,6 +335,7 @@ static void on_turn(void *userdata)
         for (Unit *unit = host->units; unit; unit = unit->next)
                 if (unit->job != JOB_NONE && !unit->job_running)
                         run_job(unit);
+        check_booted(host);
 }
 
 /* A new job takes the place of one that waits ("replace"). */

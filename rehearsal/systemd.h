@@ -19,10 +19,11 @@ typedef struct SystemdHost SystemdHost;
 
 typedef struct SystemdHostOptions {
         EventLoop *loop;
-        const char *root;             /* of the instance */
-        const char *address;          /* its own */
-        const char *program;          /* this program's file */
-        const char *const *arguments; /* further ones for each service, NULL-ended; NULL: none */
+        const char *root;         /* of the instance */
+        const char *address;      /* its own */
+        const char *program;      /* this program's file */
+        const char *bootstrap;    /* flocker-bootstrap's, for units of ours */
+        char *const *environment; /* of the services, NULL-ended; copied by nobody: it stays */
 } SystemdHostOptions;
 
 int systemd_host_new(const SystemdHostOptions *options, SystemdHost **ret, Error *ret_error);

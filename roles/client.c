@@ -15,7 +15,6 @@ static const Step steps[] = {
                 "the Docker CA",
                 "the client's Docker certificate",
                 COMPONENT_DOCKER,
-                STEP_WAITS_FOR_OTHERS,
                 .is_done = step_client_cert_is_minted,
                 .run = step_mint_client_cert},
         {"fetch-flocker",
