@@ -29,7 +29,8 @@ DEFINE_CLEANUP(Secret *, secret_free);
 /* One more owner of the same bytes; NULL gives NULL. Not for use by two threads at once. */
 Secret *secret_ref(Secret *secret);
 
-/* From now on a child by fork(2) has it too: for a worker that is the same program. NULL is allowed.
+/* From now on a child by fork(2) has it too: for a worker that is the same program. NULL is
+ * allowed.
  */
 void secret_keep_on_fork(Secret *secret);
 

@@ -2,28 +2,21 @@
 
 #include "base/command.h"
 #include "base/file.h"
-#include "base/folder.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "cfn/template.h"
+#include "rehearsal/ground.h"
 #include "rehearsal/stack.h"
 #include "rehearsal/timeline.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define LOCK_PORT     4499U /* whoever listens there has the network */
-#define NETWORK_TRIES 200
 #define TEMPLATE_MAX  CFN_TEMPLATE_SIZE_MAX
 #define SVG_MAX       (8U * 1024U * 1024U)
 #define KEYS_LIFETIME USEC_PER_HOUR
@@ -126,94 +119,22 @@ typedef struct Rehearsal {
         Arguments arguments;
         CommandLine line;
         const char *template_path; /* NULL: made */
-        EventLoop *loop;
-        Cloud *cloud;
+        Ground ground;
         CfnTemplate *template;
         CfnParameterSet parameters;
         Stack *stack;
         StackFault faults[STACK_FAULTS_MAX];
         size_t n_faults;
-        char folder[64], network[24];
-        char self[PATH_MAX], bootstrap[PATH_MAX], creator[PATH_MAX];
-        int lock_fd;
-        bool interrupted;
 } Rehearsal;
 
 static void rehearsal_done(Rehearsal *rehearsal)
 {
-        Error error = ERROR_INIT;
-
         rehearsal->stack = stack_free(rehearsal->stack);
-        rehearsal->cloud = cloud_free(rehearsal->cloud);
-        rehearsal->loop = event_loop_free(rehearsal->loop);
         cfn_parameter_set_done(&rehearsal->parameters);
         rehearsal->template = cfn_template_free(rehearsal->template);
-        close_p(&rehearsal->lock_fd);
-        if (rehearsal->folder[0] && !rehearsal->arguments.keep &&
-                folder_remove(AT_FDCWD, rehearsal->folder, &error) < 0)
-                (void)fprintf(stderr, "flocker-rehearsal: %s\n", error.text);
+        ground_done(&rehearsal->ground);
 }
 DEFINE_CLEANUP_IN_PLACE(Rehearsal, rehearsal_done);
-
-/* --- where things are --- */
-
-/* A program of ours: beside this one, or in the next folder, where it was built. */
-static int find_sibling(const Rehearsal *rehearsal,
-        const char *name,
-        const char *folder,
-        char place[PATH_MAX],
-        Error *ret_error)
-{
-        char copy[PATH_MAX];
-        const char *here;
-
-        (void)text_put(copy, sizeof(copy), rehearsal->self);
-        here = dirname(copy);
-        (void)snprintf(place, PATH_MAX, "%s/%s", here, name);
-        if (access(place, X_OK) == 0)
-                return 0;
-        (void)snprintf(place, PATH_MAX, "%s/../%s/%s", here, folder, name);
-        if (access(place, X_OK) == 0)
-                return 0;
-        return error_set(ret_error,
-                -ENOENT,
-                "cannot find the program '%s' beside '%s'",
-                name,
-                rehearsal->self);
-}
-
-/* A network of loopback that no other rehearsal uses: 127.a.b, all of whose addresses are ours. */
-static int take_network(Rehearsal *rehearsal, Error *ret_error)
-{
-        int r = -EADDRINUSE;
-
-        for (int i = 0; i < NETWORK_TRIES && r < 0; i++) {
-                char address[32];
-
-                (void)snprintf(rehearsal->network,
-                        sizeof(rehearsal->network),
-                        "127.%u.%u",
-                        1 + (unsigned)random_below(&random_system, 250),
-                        (unsigned)random_below(&random_system, 250));
-                (void)snprintf(address, sizeof(address), "%s.1", rehearsal->network);
-                r = event_bind_tcp(address, LOCK_PORT, &rehearsal->lock_fd, ret_error);
-        }
-        return r;
-}
-
-static int make_folder(Rehearsal *rehearsal, Error *ret_error)
-{
-        const char *temporary = getenv("TMPDIR");
-
-        (void)snprintf(rehearsal->folder,
-                sizeof(rehearsal->folder),
-                "%s/flocker-rehearsal.XXXXXX",
-                temporary && strlen(temporary) < 30 ? temporary : "/tmp");
-        if (mkdtemp(rehearsal->folder) && chmod(rehearsal->folder, 0755) == 0)
-                return 0;
-        rehearsal->folder[0] = '\0';
-        return error_set(ret_error, -errno, "cannot make a folder for the rehearsal: %m");
-}
 
 /* --- the template --- */
 
@@ -251,7 +172,7 @@ static int create_template(Rehearsal *rehearsal, Error *ret_error)
 {
         const Arguments *arguments = &rehearsal->arguments;
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(TEMPLATE_MAX);
-        char *words[8] = {rehearsal->creator, (char[]){"create"}};
+        char *words[8] = {rehearsal->ground.creator, (char[]){"create"}};
         char agents[24];
         size_t count = 2;
         int status = 0, r;
@@ -368,15 +289,7 @@ static void on_finished(StackState state, void *userdata)
         Rehearsal *rehearsal = userdata;
 
         (void)state;
-        event_loop_end(rehearsal->loop);
-}
-
-static void on_interrupt(void *userdata)
-{
-        Rehearsal *rehearsal = userdata;
-
-        rehearsal->interrupted = true;
-        event_loop_end(rehearsal->loop);
+        event_loop_end(rehearsal->ground.loop);
 }
 
 static void on_output(const char *name, const char *value, const char *description, void *userdata)
@@ -435,7 +348,7 @@ static int conclude(Rehearsal *rehearsal, Error *ret_error)
         StackState state = stack_state(rehearsal->stack);
         int r = 0;
 
-        if (rehearsal->interrupted) {
+        if (rehearsal->ground.interrupted) {
                 printf("interrupted: everything is taken away\n");
                 return REHEARSE_FAILED;
         }
@@ -446,60 +359,25 @@ static int conclude(Rehearsal *rehearsal, Error *ret_error)
         if (r == 0)
                 r = draw(rehearsal, ret_error);
         if (rehearsal->arguments.keep)
-                printf("\nKept: %s\n", rehearsal->folder);
+                printf("\nKept: %s\n", rehearsal->ground.folder);
         return r < 0 ? r : state == STACK_COMPLETE ? 0 : REHEARSE_FAILED;
 }
 
 /* --- the course --- */
 
-static int open_cloud(Rehearsal *rehearsal, Error *ret_error)
-{
-        char address[32];
-        int r = event_loop_new(&rehearsal->loop, ret_error);
-
-        if (r == 0)
-                r = event_watch_signal(rehearsal->loop, SIGINT, on_interrupt, rehearsal, ret_error);
-        if (r == 0)
-                r = event_watch_signal(
-                        rehearsal->loop, SIGTERM, on_interrupt, rehearsal, ret_error);
-        if (r == 0)
-                r = event_watch_signal(rehearsal->loop, SIGHUP, on_interrupt, rehearsal, ret_error);
-        if (r == 0)
-                r = take_network(rehearsal, ret_error);
-        (void)snprintf(address, sizeof(address), "%s.1", rehearsal->network);
-        if (r == 0)
-                r = cloud_new(rehearsal->loop, address, &rehearsal->cloud, ret_error);
-        return r < 0 ? r : make_folder(rehearsal, ret_error);
-}
-
-static int find_programs(Rehearsal *rehearsal, Error *ret_error)
-{
-        ssize_t length = readlink("/proc/self/exe", rehearsal->self, sizeof(rehearsal->self) - 1);
-        int r;
-
-        if (length < 0)
-                return error_set(ret_error, -errno, "cannot find this program: %m");
-        rehearsal->self[length] = '\0';
-        r = find_sibling(rehearsal, "flocker-bootstrap", "agent", rehearsal->bootstrap, ret_error);
-        if (r == 0 && !rehearsal->template_path)
-                r = find_sibling(
-                        rehearsal, "flocker-template", "template", rehearsal->creator, ret_error);
-        return r;
-}
-
 static int run_stack(Rehearsal *rehearsal, Error *ret_error)
 {
         const Arguments *arguments = &rehearsal->arguments;
         StackOptions stack = {
-                .loop = rehearsal->loop,
-                .cloud = rehearsal->cloud,
+                .loop = rehearsal->ground.loop,
+                .cloud = rehearsal->ground.cloud,
                 .template = rehearsal->template,
                 .parameters = &rehearsal->parameters,
                 .name = arguments->stack_name,
-                .folder = rehearsal->folder,
-                .network = rehearsal->network,
-                .rehearsal = rehearsal->self,
-                .bootstrap = rehearsal->bootstrap,
+                .folder = rehearsal->ground.folder,
+                .network = rehearsal->ground.network,
+                .rehearsal = rehearsal->ground.self,
+                .bootstrap = rehearsal->ground.bootstrap,
                 .keys = arguments->keys,
                 .keys_lifetime = arguments->keys_lifetime,
                 .faults = rehearsal->faults,
@@ -515,27 +393,27 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
 
         if (r < 0)
                 return r;
-        event_loop_run(rehearsal->loop);
+        event_loop_run(rehearsal->ground.loop);
         return conclude(rehearsal, ret_error);
 }
 
 static int rehearse(Rehearsal *rehearsal, Error *ret_error)
 {
-        int r = find_programs(rehearsal, ret_error);
+        int r = ground_find_programs(&rehearsal->ground, !rehearsal->template_path, ret_error);
 
         if (r == 0)
                 r = read_faults(rehearsal, ret_error);
         if (r == 0)
                 r = read_template(rehearsal, ret_error);
         if (r == 0)
-                r = open_cloud(rehearsal, ret_error);
+                r = ground_open(&rehearsal->ground, ret_error);
         return r < 0 ? r : run_stack(rehearsal, ret_error);
 }
 
 int rehearse_run(int argc, char *argv[])
 {
         _cleanup_(rehearsal_done) Rehearsal rehearsal = {
-                .lock_fd = -1,
+                .ground = GROUND_INIT,
                 .arguments = {.agents = 2, .stack_name = PROJECT, .keys_lifetime = KEYS_LIFETIME},
                 .line =
                         {
@@ -562,156 +440,8 @@ int rehearse_run(int argc, char *argv[])
                     &operands,
                     &status) == COMMAND_END)
                 return status;
+        rehearsal.ground.keep = rehearsal.arguments.keep;
         rehearsal.template_path = operands < argc ? argv[operands] : NULL;
         r = rehearse(&rehearsal, &error);
         return r < 0 ? command_fail(&rehearsal.line, r, &error) : r;
-}
-
-/* --- serve --- */
-
-#define SERVE_BUCKET "rehearsal"
-
-typedef struct ServeArguments {
-        int64_t machines;
-        bool keep, help;
-} ServeArguments;
-
-static const Option serve_options[] = {
-        {"machines",
-                0,
-                OPTION_INT,
-                "N",
-                "how many machines (2)",
-                offsetof(ServeArguments, machines),
-                .min = 1,
-                .max = 100},
-        {"keep",
-                0,
-                OPTION_FLAG,
-                NULL,
-                "leave the machines' folders behind",
-                offsetof(ServeArguments, keep)},
-        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(ServeArguments, help)},
-};
-
-/* A cloud with machines that run nothing. */
-typedef struct Serving {
-        Rehearsal rehearsal;
-        PolicySet everything;
-        CloudPrincipal *principal;
-        Instance *machines[100];
-        size_t count;
-} Serving;
-
-static void serving_done(Serving *serving)
-{
-        for (size_t i = 0; i < serving->count; i++)
-                serving->machines[i] = instance_free(serving->machines[i]);
-        rehearsal_done(&serving->rehearsal);
-}
-DEFINE_CLEANUP_IN_PLACE(Serving, serving_done);
-
-static void ignore_line(const char *line, void *userdata)
-{
-        (void)line;
-        (void)userdata;
-}
-
-static void ignore_end(int status, void *userdata)
-{
-        (void)status;
-        (void)userdata;
-}
-
-static int add_machine(Serving *serving, Error *ret_error)
-{
-        Rehearsal *rehearsal = &serving->rehearsal;
-        char name[32], address[32], root[128];
-        InstanceOptions machine = {
-                .loop = rehearsal->loop,
-                .cloud = rehearsal->cloud,
-                .name = name,
-                .root = root,
-                .address = address,
-                .rehearsal = rehearsal->self,
-                .bootstrap = rehearsal->bootstrap,
-                .instance_type = "m3.large",
-                .image_id = "ami-0rehearsal",
-                .zone = CLOUD_REGION "a",
-                .role_name = "rehearsal",
-                .principal = serving->principal,
-                .keys_lifetime = KEYS_LIFETIME,
-                .said = ignore_line,
-                .ended = ignore_end,
-        };
-        int r;
-
-        (void)snprintf(name, sizeof(name), "machine%zu", serving->count);
-        (void)snprintf(address, sizeof(address), "%s.%zu", rehearsal->network, 10 + serving->count);
-        (void)snprintf(root, sizeof(root), "%s/%s", rehearsal->folder, name);
-        r = instance_new(&machine, &serving->machines[serving->count], ret_error);
-        if (r < 0)
-                return r;
-        serving->count++;
-        printf("\n# %s, %s\n"
-               "export AWS_EC2_METADATA_SERVICE_ENDPOINT=%s AWS_ENDPOINT_URL=%s\n"
-               "%s --root=%s --store=s3://" SERVE_BUCKET "/cluster --agents=1 --role=…\n",
-                name,
-                address,
-                instance_metadata(serving->machines[serving->count - 1]),
-                cloud_endpoint(rehearsal->cloud),
-                rehearsal->bootstrap,
-                root);
-        return 0;
-}
-
-static int serve(Serving *serving, int64_t machines, Error *ret_error)
-{
-        Rehearsal *rehearsal = &serving->rehearsal;
-        int r;
-
-        rehearsal->template_path = ""; /* no template is made */
-        r = find_programs(rehearsal, ret_error);
-        if (r == 0)
-                r = open_cloud(rehearsal, ret_error);
-        if (r == 0)
-                r = cloud_add_bucket(rehearsal->cloud, SERVE_BUCKET, ret_error);
-        if (r == 0)
-                r = cloud_add_principal(rehearsal->cloud,
-                        "rehearsal",
-                        &serving->everything,
-                        &serving->principal,
-                        ret_error);
-        for (int64_t i = 0; i < machines && r == 0; i++)
-                r = add_machine(serving, ret_error);
-        if (r < 0)
-                return r;
-        printf("\nCtrl-C ends it.\n");
-        (void)fflush(stdout);
-        event_loop_run(rehearsal->loop);
-        return 0;
-}
-
-int rehearse_serve(int argc, char *argv[])
-{
-        _cleanup_(serving_done) Serving serving = {
-                .rehearsal = {.lock_fd = -1}, .everything = {.everything = true}};
-        ServeArguments arguments = {.machines = 2};
-        CommandLine line = {
-                .program = "flocker-rehearsal serve",
-                .description = "Keeps the embedded cloud open with machines that run nothing: a "
-                               "bucket, metadata,\nsystemd and a Docker engine each. Prints how to "
-                               "run flocker-bootstrap on them.",
-                .options = serve_options,
-                .n_options = ELEMENTS(serve_options),
-        };
-        Error error = ERROR_INIT;
-        int operands, status, r;
-
-        if (command_parse(&line, argc, argv, &arguments, &arguments.help, &operands, &status) ==
-                COMMAND_END)
-                return status;
-        serving.rehearsal.arguments.keep = arguments.keep;
-        r = serve(&serving, arguments.machines, &error);
-        return r < 0 ? command_fail(&line, r, &error) : EX_OK;
 }

@@ -1,0 +1,133 @@
+#include "agent/settings-table.h"
+
+#include "base/text.h"
+#include "certs/key.h"
+
+#define TIMEOUT_MIN      ((int64_t)(10 * USEC_PER_SEC))
+#define TIMEOUT_MAX      ((int64_t)(43200 * USEC_PER_SEC)) /* of a WaitCondition */
+#define STEP_TIMEOUT_MIN ((int64_t)USEC_PER_SEC)
+
+#define AT(member) offsetof(SettingsReading, settings.member)
+
+const SettingsRow settings_rows[] = {
+        {"role",
+                FIELD_CHOICE,
+                EVERYWHERE,
+                offsetof(SettingsReading, role),
+                "ROLE",
+                "what this machine becomes: control, agent or client",
+                .choices = role_names},
+        {"cluster", FIELD_TEXT, EVERYWHERE, AT(cluster), "NAME", "the cluster's name", 1, 64},
+        {"store",
+                FIELD_TEXT,
+                EVERYWHERE,
+                AT(store),
+                "URL",
+                "the store: s3://bucket/prefix",
+                6,
+                1100},
+        {"node",
+                FIELD_INT,
+                EVERYWHERE,
+                AT(node),
+                "N",
+                "this node's number: control 0, agents from 1",
+                0,
+                SETTINGS_AGENTS_MAX},
+        {"agents",
+                FIELD_INT,
+                EVERYWHERE,
+                AT(agents),
+                "N",
+                "how many agents the cluster has",
+                0,
+                SETTINGS_AGENTS_MAX},
+        {"components",
+                FIELD_TEXTS,
+                EVERYWHERE,
+                offsetof(SettingsReading, components),
+                "LIST",
+                "of flocker, docker, swarm (all)"},
+        {"swarm",
+                FIELD_CHOICE,
+                EVERYWHERE,
+                AT(swarm),
+                "MODE",
+                "auto (the default), builtin, classic or none",
+                .choices = swarm_names},
+        {"swarm-image",
+                FIELD_TEXT,
+                EVERYWHERE,
+                AT(swarm_image),
+                "IMAGE",
+                "classic: the manager's image (swarm:1.2.9)",
+                1,
+                256},
+        {"signal", FIELD_SECRET, IN_DOCUMENT, AT(signal), NULL, NULL},
+        {"timeout",
+                FIELD_SPAN,
+                EVERYWHERE,
+                AT(timeout),
+                "SPAN",
+                "of the wait condition (600s)",
+                TIMEOUT_MIN,
+                TIMEOUT_MAX},
+        {"step-timeout",
+                FIELD_SPAN,
+                EVERYWHERE,
+                AT(step_timeout),
+                "SPAN",
+                "of a step that waits for no other machine (120s)",
+                STEP_TIMEOUT_MIN,
+                TIMEOUT_MAX},
+        {"keep-secrets",
+                FIELD_BOOL,
+                EVERYWHERE,
+                AT(keep_secrets),
+                "BOOL",
+                "the client leaves private material in the store"},
+        {"docker-key",
+                FIELD_CHOICE,
+                EVERYWHERE,
+                AT(docker_key),
+                "KIND",
+                "ecdsa-p256 (the default) or rsa-4096",
+                .choices = key_kind_names},
+        {"login-user",
+                FIELD_TEXT,
+                EVERYWHERE,
+                AT(login_user),
+                "NAME",
+                "whom the client's machine is for (the user of uid 1000)",
+                1,
+                32},
+        {"dataset", FIELD_NODE, IN_DOCUMENT, AT(dataset), NULL, NULL},
+        {"dataset-secret",
+                FIELD_TEXT,
+                EVERYWHERE,
+                AT(dataset_secret),
+                "ARN",
+                "the Secrets Manager secret of the dataset's access keys",
+                1,
+                2048},
+        {"keys",
+                FIELD_TEXT,
+                IN_COMMAND_LINE,
+                AT(keys),
+                "DIR",
+                "use the private keys in this folder before making any",
+                1,
+                4096},
+};
+_Static_assert(ELEMENTS(settings_rows) <= SETTINGS_MAX, "SETTINGS_MAX is too small");
+
+const size_t settings_n_rows = ELEMENTS(settings_rows);
+const char *const settings_source_names[] = {"default", "tag", "document", "command line"};
+
+const SettingsRow *settings_row(const char *key)
+{
+        for (size_t i = 0; i < settings_n_rows; i++)
+                if (text_equal(settings_rows[i].key, key))
+                        return &settings_rows[i];
+        return NULL;
+}

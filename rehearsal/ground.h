@@ -1,0 +1,31 @@
+/* What a rehearsal stands on: the loop, the cloud, a network of loopback of its own, a folder for
+ * its machines, and the programs beside this one. However it ends, nothing of it is left. */
+
+#pragma once
+
+#include "rehearsal/cloud.h"
+
+#include <limits.h>
+
+typedef struct Ground {
+        EventLoop *loop;
+        Cloud *cloud;
+        char folder[64];  /* "": none was made */
+        char network[24]; /* "127.31.7": all addresses that begin so are ours */
+        char self[PATH_MAX], bootstrap[PATH_MAX], creator[PATH_MAX];
+        int lock_fd;      /* holds the network; -1: none */
+        bool keep;        /* leave the folder */
+        bool interrupted; /* by SIGINT, SIGTERM or SIGHUP, which end the loop */
+} Ground;
+
+#define GROUND_INIT ((Ground){.lock_fd = -1})
+
+/* Finds flocker-bootstrap, and with `creator` flocker-template: beside this program, or where they
+ * were built. -ENOENT. */
+int ground_find_programs(Ground *ground, bool creator, Error *ret_error);
+
+/* Everything else. */
+int ground_open(Ground *ground, Error *ret_error);
+
+void ground_done(Ground *ground);
+DEFINE_CLEANUP_IN_PLACE(Ground, ground_done);
