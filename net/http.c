@@ -157,37 +157,6 @@ static int add_headers(Transfer *transfer)
 
 /* Signing. */
 
-/* A segment of one or two dots, each plain or as %2e. */
-static bool is_dot_segment(const char *segment, size_t length)
-{
-        const char *end = segment + length;
-        size_t dots = 0;
-
-        for (; segment < end; dots++)
-                if (*segment == '.')
-                        segment++;
-                else if (text_starts(segment, "%2e") || text_starts(segment, "%2E"))
-                        segment += 3;
-                else
-                        return false;
-        return dots == 1 || dots == 2;
-}
-
-/* They would be folded away by libcurl before it signs: it refuses PATH_AS_IS there. */
-static bool has_dot_segments(const char *url)
-{
-        const char *rest = strstr(url, "://");
-
-        for (rest = rest ? rest + 3 : url; *rest && *rest != '?';) {
-                size_t length = strcspn(rest, "/?");
-
-                if (is_dot_segment(rest, length))
-                        return true;
-                rest += length + (rest[length] == '/');
-        }
-        return false;
-}
-
 static int set_signing(Transfer *transfer)
 {
         const HttpSigning *signing = transfer->request->signing;
@@ -371,7 +340,7 @@ static int begin(Transfer *transfer, Error *ret_error)
         int r;
 
         if (strlen(request->url) > HTTP_URL_MAX ||
-                (request->signing && has_dot_segments(request->url)))
+                (request->signing && http_url_has_dots(request->url)))
                 return error_set(ret_error,
                         -EINVAL,
                         "the URL is too long, or has a segment '.' or '..', which cannot be "

@@ -126,5 +126,8 @@ typedef struct HttpUrl { /* parts of a heap copy, for checks */
 /* -EINVAL with the sentence: no scheme of ours, user information, a fragment, control characters,
  * over HTTP_URL_MAX. */
 int http_url_parse(const char *url, HttpUrl *ret, Error *ret_error);
+/* Has its path a segment "." or ".." (also as %2e)? libcurl would fold it away before it signs. */
+bool http_url_has_dots(const char *url);
+
 void http_url_done(HttpUrl *url);
 DEFINE_CLEANUP_IN_PLACE(HttpUrl, http_url_done);

@@ -1,4 +1,5 @@
-/* What of net/http.h needs no libcurl: http_is_transient, http_encode, http_url_parse. */
+/* What of net/http.h needs no libcurl: http_is_transient, http_encode, http_url_parse,
+ * http_url_has_dots. */
 
 #include "base/text.h"
 #include "net/http.h"
@@ -150,4 +151,34 @@ int http_url_parse(const char *url, HttpUrl *ret, Error *ret_error)
         *ret = parts;
         parts = (HttpUrl){};
         return 0;
+}
+
+/* A segment of one or two dots, each plain or as %2e. */
+static bool is_dot_segment(const char *segment, size_t length)
+{
+        const char *end = segment + length;
+        size_t dots = 0;
+
+        for (; segment < end; dots++)
+                if (*segment == '.')
+                        segment++;
+                else if (text_starts(segment, "%2e") || text_starts(segment, "%2E"))
+                        segment += 3;
+                else
+                        return false;
+        return dots == 1 || dots == 2;
+}
+
+bool http_url_has_dots(const char *url)
+{
+        const char *rest = strstr(url, "://");
+
+        for (rest = rest ? rest + 3 : url; *rest && *rest != '?';) {
+                size_t length = strcspn(rest, "/?");
+
+                if (is_dot_segment(rest, length))
+                        return true;
+                rest += length + (rest[length] == '/');
+        }
+        return false;
 }
