@@ -1,9 +1,15 @@
 /* What a principal may do: IAM's policies, evaluated.
  *
  * Allowed is what some statement allows and none denies. Statements have Effect, Action or
- * NotAction, Resource or NotResource with * and ?, and conditions StringEquals, StringNotEquals,
- * StringLike, StringNotLike, Bool and Null over the context's keys; a condition of another kind is
- * taken not to hold in an Allow and to hold in a Deny: what is not understood allows nothing.
+ * NotAction, Resource or NotResource with * and ?, and conditions over the context's keys:
+ *
+ *         StringEquals, StringEqualsIgnoreCase, StringLike, ArnEquals, ArnLike, IpAddress,
+ *         each with its Not form; Bool; each with …IfExists; Null
+ *
+ * A condition of another kind is taken not to hold in an Allow and to hold in a Deny: what is not
+ * understood allows nothing. In documents of version 2012-10-17 "${aws:userid}" in a resource or a
+ * condition's value is the context's value, "${key, 'default'}" falls back, "${*}", "${?}" and
+ * "${$}" are these characters; a variable without a value matches nothing.
  * Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements".
  */
 
@@ -12,6 +18,7 @@
 #include "base/json.h"
 
 #define POLICY_DOCUMENTS_MAX 16U
+#define POLICY_PATTERN_MAX   4096U /* bytes of one pattern, its variables replaced */
 
 /* A value of the request's context: "s3:prefix". */
 typedef struct PolicyContext {
@@ -19,7 +26,8 @@ typedef struct PolicyContext {
         const char *value; /* NULL: the request has none */
 } PolicyContext;
 
-/* Documents are borrowed; none at all (NULL) is no principal of policies: everything is allowed. */
+/* Documents are borrowed; a set of none allows nothing, unless `everything` is set: then only what
+ * a document denies is denied. */
 typedef struct PolicySet {
         const Json *documents[POLICY_DOCUMENTS_MAX];
         size_t count;
@@ -27,10 +35,11 @@ typedef struct PolicySet {
 } PolicySet;
 
 bool policy_allows(const PolicySet *policies,
-        const char *action,   /* "s3:GetObject" */
+        const char *action,   /* "s3:GetObject"; letters' case does not count */
         const char *resource, /* "arn:aws:s3:::bucket/key" */
         const PolicyContext *context,
         size_t n_context);
 
-/* Glob with * and ?; letters' case ignored where `fold`. */
-bool policy_matches(const char *pattern, const char *text, bool fold);
+/* Would IAM take the document as a role's own policy? -EBADMSG with "cannot use '<name>:
+ * Statement[1]': …". */
+int policy_check(const Json *document, const char *name, Error *ret_error);
