@@ -44,8 +44,6 @@ static int read_book(CommandLine *line, int argc, char *argv[], SettingsBook *re
         sources.document = operands < argc ? argv[operands] : NULL;
         sources.tags = arguments.tags || !sources.document;
         r = run_read_settings(&sources, ret, &identity, ret_error);
-        if (r == 0)
-                r = settings_check_role(ret, (RoleKind)ret->document_role, false, ret_error);
         return r < 0 ? r : settings_check(ret, ret_error);
 }
 

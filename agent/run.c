@@ -138,6 +138,25 @@ static int read_user_data(SettingsBook *book, Metadata *metadata, Usec deadline,
         return settings_read_document(book, USER_DATA, buffer_text(&text), text.size, ret_error);
 }
 
+static int check_own_role(const RunSources *sources, const SettingsBook *book, Error *ret_error)
+{
+        return settings_check_role(
+                book, (RoleKind)book->document_role, sources->force_role, ret_error);
+}
+
+/* What a person can get wrong is told before anything is asked or waited for. */
+static int check_slips(const RunSources *sources, Error *ret_error)
+{
+        _cleanup_(settings_book_done) SettingsBook book = {};
+        int r = settings_begin(&book, ret_error);
+
+        if (r == 0 && sources->document)
+                r = read_file(&book, sources->document, ret_error);
+        if (r == 0)
+                r = settings_read_texts(&book, sources->texts, ret_error);
+        return r < 0 ? r : check_own_role(sources, &book, ret_error);
+}
+
 int run_read_settings(const RunSources *sources,
         SettingsBook *ret,
         MetadataIdentity *ret_identity,
@@ -147,8 +166,8 @@ int run_read_settings(const RunSources *sources,
         _cleanup_(machine_done) Machine machine = {};
         int r = settings_begin(ret, ret_error);
 
-        if (r == 0) /* a slip of the keyboard is told before anything is asked or waited for */
-                r = settings_read_texts(ret, sources->texts, ret_error);
+        if (r == 0)
+                r = check_slips(sources, ret_error);
         if (r == 0 && (sources->tags || !sources->document)) {
                 r = machine_open(sources->wait, &machine, ret_error);
                 if (r == 0)
@@ -161,7 +180,9 @@ int run_read_settings(const RunSources *sources,
         }
         if (r == 0 && sources->document)
                 r = read_file(ret, sources->document, ret_error);
-        return r < 0 ? r : settings_read_texts(ret, sources->texts, ret_error);
+        if (r == 0)
+                r = settings_read_texts(ret, sources->texts, ret_error);
+        return r < 0 ? r : check_own_role(sources, ret, ret_error);
 }
 
 /* By the instance's launch and the stack's time-out; by hand, when that is past, from now. */
@@ -346,21 +367,10 @@ static int read_fault(Run *run, Error *ret_error)
         return 0;
 }
 
-/* The role of the instance's own document, to hold --role against. */
-static int check_role(Run *run, Error *ret_error)
-{
-        return settings_check_role(&run->book,
-                (RoleKind)run->book.document_role,
-                run->arguments.force_role,
-                ret_error);
-}
-
 static int check(Run *run, Error *ret_error)
 {
-        int r = check_role(run, ret_error);
+        int r = settings_check(&run->book, ret_error);
 
-        if (r == 0)
-                r = settings_check(&run->book, ret_error);
         if (r == 0)
                 r = runner_check(
                         step_table((RoleKind)run->book.settings.role), &run->runner, ret_error);
@@ -382,6 +392,7 @@ static int read_settings(Run *run, Error *ret_error)
                 .document = run->document,
                 .texts = &run->arguments.settings,
                 .tags = true,
+                .force_role = run->arguments.force_role,
                 .wait = METADATA_TIME,
         };
         int r = run_read_settings(&sources, &run->book, &run->identity, ret_error);

@@ -13,6 +13,7 @@ typedef struct RunSources {
         const char *document; /* a file; NULL: the instance's user-data, if there is a metadata
                                  service */
         const SettingsTexts *texts; /* of the command line */
+        bool force_role;            /* --role may contradict the document's first line */
         bool tags;                  /* ask for the instance's tags */
         Usec wait;                  /* for metadata to appear */
 } RunSources;

@@ -11,6 +11,7 @@
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -310,8 +311,14 @@ void http_call_answer(
         HttpCall *call, unsigned status, const char *content_type, const void *body, size_t size)
 {
         struct evbuffer *output = evbuffer_new();
+        char length[24];
 
         call->answered = true;
+        if (text_equal(call->method, "HEAD")) { /* the length of what a GET would give */
+                (void)snprintf(length, sizeof(length), "%zu", size);
+                http_call_set_header(call, "Content-Length", length);
+                size = 0;
+        }
         if (!output || (size > 0 && evbuffer_add(output, body, size) < 0)) {
                 evhttp_send_error(call->request, 500, NULL);
         } else {

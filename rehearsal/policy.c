@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION     "2012-10-17" /* the one with variables */
-#define VERSION_OLD "2008-10-17" /* and what a document without one has */
+#define LANGUAGE_VERSION "2012-10-17" /* the one with variables */
+#define VERSION_OLD      "2008-10-17" /* and what a document without one has */
 
 /* In an expanded pattern the wildcards, so that a variable's own '*' is a letter like others. */
 #define ANY_TEXT   '\001'
@@ -330,8 +330,8 @@ bool policy_allows(const PolicySet *policies,
                         .resource = resource,
                         .context = context,
                         .n_context = n_context,
-                        .variables =
-                                text_equal(json_text(json_member(document, "Version")), VERSION),
+                        .variables = text_equal(
+                                json_text(json_member(document, "Version")), LANGUAGE_VERSION),
                 };
 
                 judge(&request, document, &allowed, &denied);
@@ -446,11 +446,11 @@ int policy_check(const Json *document, const char *name, Error *ret_error)
         const Json *version = json_member(document, "Version");
         int r = 0;
 
-        if (version && !text_equal(json_text(version), VERSION) &&
+        if (version && !text_equal(json_text(version), LANGUAGE_VERSION) &&
                 !text_equal(json_text(version), VERSION_OLD))
                 return error_set(ret_error,
                         -EBADMSG,
-                        "cannot use '%s': Version: expected \"" VERSION "\"",
+                        "cannot use '%s': Version: expected \"" LANGUAGE_VERSION "\"",
                         name);
         if (json_is_object(statements))
                 return check_statement(statements, name, ret_error);

@@ -166,14 +166,11 @@ int role_get_store(Role *role, S3Store **ret, Error *ret_error)
         return 0;
 }
 
-/* As many keys of each kind as this role may want: those given are put in before any is made. */
+/* As many of Flocker's keys as this role wants: those are what takes a second each. */
 static void count_keys(const Settings *settings, size_t wanted[_KEY_KINDS])
 {
-        size_t agents = (size_t)settings->agents;
-
-        wanted[settings->docker_key] += settings->role == ROLE_CONTROL ? 2 : 1;
         if (settings->role == ROLE_CONTROL && settings_have(settings, COMPONENT_FLOCKER))
-                wanted[KEY_RSA_4096] += 3 + 2 * agents; /* CA, control, client; node, plugin */
+                wanted[KEY_RSA_4096] = 3 + 2 * (size_t)settings->agents; /* CA, control, client */
 }
 
 int role_get_pool(Role *role, KeyPool **ret, Error *ret_error)
@@ -270,6 +267,8 @@ unsigned role_engine_port(SwarmMode mode)
 
 int role_fail(int outcome)
 {
+        if (outcome == S3_STORE_TAKEN)
+                return -EEXIST;
         return outcome > 0 ? -EACCES : outcome;
 }
 

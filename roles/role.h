@@ -82,7 +82,7 @@ int role_get_systemd(Role *role, Systemd **ret, Error *ret_error);
 int role_get_engine(Role *role, Docker **ret, Error *ret_error);
 
 /* An expected outcome of a layer below (positive) that a step has no other way out of, as an error:
- * -EACCES. 0 and errors stay what they are. */
+ * -EEXIST for a store that another has filled, -EACCES. 0 and errors stay what they are. */
 int role_fail(int outcome);
 
 /* Remembers, on disk, that a change has not taken effect yet; or that it has. */

@@ -91,6 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         signal = json.loads(body.decode("utf-8", "strict"))
         if set(signal) - FIELDS or len(body) > 4096 or signal["Status"] not in ("SUCCESS", "FAILURE"):
             return self.answer(400, "MalformedSignal")
+        service.times.append(time.time())
         service.signals.setdefault(signal["UniqueId"], signal)  # the same id again is a retransmission
         return self.answer(200)
 
@@ -102,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Handle:
     def __enter__(self):
-        self.signals, self.tries, self.busy, self.finished = {}, 0, 0, False
+        self.signals, self.times, self.tries, self.busy, self.finished = {}, [], 0, 0, False
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.service = self

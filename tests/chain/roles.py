@@ -1,0 +1,309 @@
+"""The roles, step by step, on machines of the embedded cloud: happy, again, dry, late, killed, failing."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+import types
+
+from cloud import PROGRAM, STORE, Serve, finish, make_keys, temporary
+from handle import Handle
+from tap import expect, expect_in, main
+
+PLAIN = ("--components=docker,swarm", "--agents=1")
+CONTROL = ["read-instance", "make-docker-ca", "publish-docker-ca", "mint-docker-cert", "configure-docker", "start-swarm",
+           "make-flocker-ca", "make-flocker-certs", "publish-flocker", "install-flocker", "start-flocker", "verify", "signal"]
+AGENT = ["read-instance", "fetch-docker-ca", "mint-docker-cert", "configure-docker", "join-swarm", "fetch-flocker",
+         "install-flocker", "start-flocker", "verify", "signal"]
+CLIENT = ["read-instance", "fetch-docker-ca", "mint-client-cert", "fetch-flocker", "install-client", "verify",
+          "purge-secrets", "signal"]
+DATASET = "dataset: {backend: loopback, root_path: /var/lib/flocker/loopback}\n"
+
+
+@contextlib.contextmanager
+def setup():
+    with temporary() as folder:
+        yield types.SimpleNamespace(keys=make_keys(f"{folder}/keys"), folder=pathlib.Path(folder))
+
+
+def plain_chain(cloud):
+    control, agent, client = cloud.machines[:3]
+    for machine, role, words in ((control, "control", ()), (agent, "agent", ("--node=1",)), (client, "client", ("--keep-secrets=true",))):
+        found = machine.run(role, *PLAIN, *words)
+        expect(found.status, 0, found.out)
+
+
+def write_document(fixture, role, name, **more):
+    """A document that asks for everything, for a cluster of one agent."""
+    text = f"#!/usr/bin/flocker-bootstrap --role={role}\nstore: {STORE}\nagents: {more.pop('agents', 1)}\nkeep-secrets: true\n"
+    if role == "control":
+        text += DATASET
+    text += "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in more.items())
+    path = fixture.folder / name
+    path.write_text(text)
+    return path
+
+
+def test_each_step_once_and_never_again():
+    with Serve(3) as cloud:
+        plain_chain(cloud)
+        trees = [machine.tree() for machine in cloud.machines]
+        for machine, role, words in zip(cloud.machines, ("control", "agent", "client"), ((), ("--node=1",), ("--keep-secrets=true",))):
+            found = machine.run(role, *PLAIN, *words)
+            expect(found.status, 0, found.out)
+            expect(set(found.done) <= {"read-instance", "verify", "purge-secrets"}, True, found.out)
+        expect([machine.tree() for machine in cloud.machines] == trees, True, "what a second run changed")
+
+
+def test_all_of_it_with_flocker(fixture):
+    with Serve(3) as cloud:
+        documents = [write_document(fixture, role, f"{role}.yml", **more)
+                     for role, more in (("control", {}), ("agent", {"node": 1}), ("client", {}))]
+        for machine, role, document, steps in zip(cloud.machines, ("control", "agent", "client"), documents, (CONTROL, AGENT, CLIENT)):
+            found = finish(machine.start(f"--role={role}", *([f"--keys={fixture.keys}"] if role == "control" else []), document=document))
+            expect(found.status, 0, found.out)
+            expect([e["step"] for e in machine.journal() if e["event"] == "started"], steps)
+        agent = cloud.machines[1]
+        expect(sorted(path.name for path in (agent.root / "etc/flocker").iterdir()),
+               ["agent.yml", "cluster.crt", "node.crt", "node.key", "plugin.crt", "plugin.key"])
+        expect({path.stat().st_mode & 0o777 for path in (agent.root / "etc/flocker").iterdir()}, {0o600})
+        expect((agent.root / "etc/flocker").stat().st_mode & 0o777, 0o700)
+        expect([path.name for path in cloud.machines[0].root.rglob("cluster.key")] != [], True)
+        expect([key for key in cloud.keys() if "cluster.key" in key], [], "the cluster CA's key in the store")
+        done = subprocess.run([PROGRAM, "certs", "verify", str(agent.root / "etc/flocker")], capture_output=True, text=True)
+        expect((done.returncode, done.stdout), (0, "3 certificates, 0 faults\n"))
+
+
+def test_a_dry_run_says_all_and_changes_nothing():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        before = control.tree()
+        found = control.run("control", *PLAIN, "--dry-run")
+        expect(found.status, 0, found.out)
+        for what in ("make the Docker CA of 'flocker'", "publish docker/ca.pem", "mint a certificate for " + control.address,
+                     "write /etc/docker/daemon.json: {", "restart docker.service", "make a Swarm at " + control.address, "signal nobody"):
+            expect_in(what, found.out)
+        expect(control.tree() == before, True, "what a dry run changed")
+        expect(cloud.keys(), [])
+
+
+def test_only_from_until():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        found = control.run("control", *PLAIN, "--until=publish-docker-ca")
+        expect((found.status, found.done[-1]), (0, "publish-docker-ca"), found.out)
+        expect((control.root / "etc/docker/tls").exists(), False)
+        found = control.run("control", *PLAIN, "--only=mint-docker-cert")
+        expect((found.status, found.done), (0, ["read-instance", "mint-docker-cert"]), found.out)
+        found = control.run("control", *PLAIN, "--from=configure-docker")
+        expect((found.status, found.done), (0, ["read-instance", "configure-docker", "start-swarm", "verify", "signal"]), found.out)
+        found = control.run("control", *PLAIN, "--only=mint-docker-crt")
+        expect(found.status, 64)
+        expect_in("there is no such step (did you mean 'mint-docker-cert'?); the role's steps are read-instance, make-docker-ca", found.out)
+
+
+def test_a_kill_at_each_step_leaves_nothing_that_a_second_run_cannot_mend(fixture):
+    """The state behind it is that of an undisturbed run: the same files, and the same objects in the store."""
+    for role, steps in (("control", CONTROL), ("agent", AGENT), ("client", CLIENT)):
+        with Serve(3) as cloud:
+            for number, before in enumerate(("control", "agent", "client")):
+                machine = cloud.machines[number]
+                more = {"control": {}, "agent": {"node": 1}, "client": {}}[before]
+                document = write_document(fixture, before, f"{before}.yml", **more)
+                words = [f"--role={before}"] + ([f"--keys={fixture.keys}"] if before == "control" else [])
+                if before == role:
+                    for step in steps:
+                        killed = finish(machine.start(*words, f"--fault={step}:kill", document=document))
+                        expect(killed.status != 0, True, f"{role} killed at {step}: {killed.out}")
+                        expect_in(f"cannot finish '{step}': the worker was ended by signal 9", killed.out)
+                found = finish(machine.start(*words, document=document))
+                expect(found.status, 0, f"{before}: {found.out}")
+                if before == role:
+                    break
+            again = finish(machine.start(*words, document=document))
+            expect((again.status, set(again.done) <= {"read-instance", "verify", "purge-secrets"}), (0, True), again.out)
+            left = [name for name in machine.tree() if name.endswith("~") or "/bundles/" in name or "docker-before" in name]
+            expect(left, [], f"what {role} left behind")
+
+
+def test_a_kill_of_everything_is_mended_too(fixture):
+    """Parent and worker at once, at odd moments, as a power cut would."""
+    with Serve(2) as cloud:
+        control = cloud.machines[0]
+        document = write_document(fixture, "control", "cut.yml")
+        words = ["--role=control", f"--keys={fixture.keys}"]
+        for milliseconds in (5, 10, 15, 20, 30, 40, 60, 80, 110, 150, 200, 260):
+            process = control.start(*words, document=document)
+            time.sleep(milliseconds / 1000)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, 9)
+            process.communicate()
+        found = finish(control.start(*words, document=document))
+        expect(found.status, 0, found.out)
+        found = finish(cloud.machines[1].start("--role=agent", document=write_document(fixture, "agent", "a.yml", node=1)))
+        expect(found.status, 0, found.out)
+
+
+def test_control_may_boot_last():
+    with Serve(3) as cloud:
+        control, agent, client = cloud.machines
+        early = [agent.start("--role=agent", f"--store={STORE}", "--node=1", *PLAIN), client.start("--role=client", f"--store={STORE}", *PLAIN)]
+        time.sleep(1.5)
+        expect([process.poll() for process in early], [None, None])
+        expect(control.run("control", *PLAIN).status, 0)
+        for process in early:
+            found = finish(process)
+            expect(found.status, 0, found.out)
+        expect([key for key in cloud.keys() if key.endswith(".key") or "ca-key" in key or "worker" in key], [], "what the client left")
+
+
+def test_two_starters_are_one():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        found = [finish(process) for process in [control.start("--role=control", f"--store={STORE}", *PLAIN) for _ in range(3)]]
+        expect([one.status for one in found], [0, 0, 0], "\n".join(one.out for one in found))
+        expect(sum("make-docker-ca" in one.done for one in found), 1)
+        expect(sum("another run is under way: waiting for it" in one.out for one in found) >= 1, True)
+
+
+def test_a_store_that_another_control_has_filled():
+    with Serve(2) as cloud:
+        expect(cloud.machines[0].run("control", *PLAIN).status, 0)
+        before = cloud.keys()
+        found = cloud.machines[1].run("control", *PLAIN)
+        expect(found.status, 73, found.out)
+        expect_in("publish-docker-ca: cannot publish", found.out)
+        expect(cloud.keys(), sorted(before + [key for key in cloud.keys() if key.endswith("evidence.json")]))
+
+
+def test_more_agents_later(fixture):
+    with Serve(3) as cloud:
+        control = cloud.machines[0]
+        words = ["--role=control", f"--keys={fixture.keys}"]
+        expect(finish(control.start(*words, document=write_document(fixture, "control", "one.yml"))).status, 0)
+        first = [key for key in cloud.keys() if "nodes/1/" in key]
+        ca = control.read("etc/flocker/cluster.crt")
+        found = finish(control.start(*words, document=write_document(fixture, "control", "two.yml", agents=2)))
+        expect(found.status, 0, found.out)
+        expect(("make-flocker-certs" in found.done, "make-flocker-ca" in found.done), (True, False), found.out)
+        expect(control.read("etc/flocker/cluster.crt"), ca)
+        expect([key for key in cloud.keys() if "nodes/1/" in key], first)
+        expect(len([key for key in cloud.keys() if "nodes/2/" in key]), 5)
+        for number in (1, 2):
+            found = finish(cloud.machines[number].start("--role=agent", document=write_document(
+                fixture, "agent", f"agent{number}.yml", node=number, agents=2)))
+            expect(found.status, 0, found.out)
+
+
+def test_failures_are_told_within_a_second(fixture):
+    """FAILURE at the handle, with step and cause, however the worker fails."""
+    for kind, cause in (("fail", "cannot run 'configure-docker': --fault makes it fail"),
+                        ("kill", "cannot finish 'configure-docker': the worker was ended by signal 9"),
+                        ("hang", "cannot finish 'configure-docker': it did not end in its time, and was killed")):
+        with Serve(1) as cloud, Handle() as handle:
+            control = cloud.machines[0]
+            document = write_document(fixture, "control", "fail.yml", signal=json.dumps(handle.url_v4()), step_timeout="2s",
+                                      components="[docker, swarm]")
+            began = time.time()
+            found = finish(control.start("--role=control", f"--fault=configure-docker:{kind}", document=document))
+            expect(found.status != 0, True, found.out)
+            signal = next(iter(handle.signals.values()))
+            expect(signal["Status"], "FAILURE")
+            expect_in(f"configure-docker: {cause}", signal["Reason"])
+            expect_in("control (i-", signal["Reason"])
+            expect_in(f"evidence: {STORE}/status/i-", signal["Reason"])
+            expect(found.out.count(cause), 1, "how often stdout says it")
+            final = began + 2.3 if kind == "hang" else max(event["usec"] for event in control.journal()) / 1e6
+            late = handle.times[0] - final
+            expect(late < 1, True, f"{kind}: {late:.2f} s behind the error")
+
+
+def test_evidence_tells_much_and_no_secret(fixture):
+    with Serve(1) as cloud, Handle() as handle:
+        control = cloud.machines[0]
+        document = write_document(fixture, "control", "evidence.yml", signal=json.dumps(handle.url_v4()), components="[docker, swarm]")
+        finish(control.start("--role=control", "--fault=verify:fail", document=document))
+        name = [key for key in cloud.keys() if key.endswith("evidence.json")][0]
+        text = cloud.aws("s3", "cp", f"{STORE}/{name}", "-")
+        evidence = json.loads(text)
+        expect(evidence["machine"]["role"], "control")
+        expect_in("verify: cannot run 'verify'", evidence["reason"])
+        expect(any(json.loads(line)["step"] == "start-swarm" for line in evidence["journal"]), True)
+        expect({unit["name"] for unit in evidence["units"]} >= {"docker.service", "containerd.service"}, True)
+        expect({one["path"] for one in evidence["certificates"]} >= {"etc/docker/tls/cert.pem"}, True)
+        expect_in("flocker-node=0", evidence["files"]["etc/docker/daemon.json"])
+        for secret in ("PRIVATE KEY", "SWMTKN-", "X-Amz-Signature=0", handle.url_v4().partition("?")[2]):
+            expect(secret in text, False, f"{secret} in the evidence")
+
+
+def test_the_engine_is_put_back_when_it_does_not_come_up():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        was = json.dumps({"debug": True, "no-such-directive": 1})
+        (control.root / "etc/docker/daemon.json").write_text(was)
+        found = control.run("control", *PLAIN, "--swarm=builtin")
+        expect(found.status != 0, True)
+        expect_in("configure-docker: cannot restart 'docker.service': its job ended as 'failed' (result exit-code, status 1)", found.out)
+        expect(control.read("etc/docker/daemon.json"), was)
+        expect((control.root / "etc/systemd/system/docker.service.d/flocker-bootstrap.conf").exists(), False)
+
+
+def test_what_stands_in_daemon_json_stays_or_is_named():
+    with Serve(2) as cloud:
+        control, other = cloud.machines
+        (control.root / "etc/docker/daemon.json").write_text('{"log-driver": "journald", "labels": ["zone=a"]}')
+        expect(control.run("control", *PLAIN).status, 0)
+        found = json.loads(control.read("etc/docker/daemon.json"))
+        expect((found["log-driver"], found["labels"]), ("journald", ["zone=a", "flocker-node=0"]))
+        before = '{"live-restore": true}'
+        (other.root / "etc/docker/daemon.json").write_text(before)
+        found = other.run("agent", "--node=1", *PLAIN)
+        expect_in("cannot use '/etc/docker/daemon.json': its live-restore is true, and the engine's swarm mode forbids that", found.out)
+        expect((found.status, other.read("etc/docker/daemon.json")), (78, before))
+
+
+def test_docker_waiting_for_cloud_init_is_named_at_once():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        unit = control.root / "usr/lib/systemd/system/docker.service"
+        unit.write_text(unit.read_text().replace("After=", "After=cloud-init.target "))
+        began = time.monotonic()
+        found = control.run("control", *PLAIN)
+        expect(time.monotonic() - began < 5, True)
+        expect_in("cannot restart 'docker.service' from within cloud-init: its job would wait for this very process "
+                  "(docker.service -> cloud-init.target -> cloud-final.service); run this as its own unit", found.out)
+
+
+def test_people_on_the_client_have_nothing_to_set_up():
+    with Serve(3) as cloud:
+        plain_chain(cloud)
+        client = cloud.machines[2]
+        for home in ("root", "home/ubuntu"):
+            done = subprocess.run(["/usr/bin/docker", "--config", str(client.root / home / ".docker"), "info", "--format",
+                                   "{{.Swarm.LocalNodeState}} {{.Swarm.Nodes}}"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+            expect((done.returncode, done.stdout.strip()), (0, "active 2"), done.stderr)
+            expect((client.root / home / ".docker/key.pem").stat().st_mode & 0o777, 0o600)
+        bare = client.root / "bare"
+        (bare / "contexts").mkdir(parents=True)
+        done = subprocess.run(["/usr/bin/docker", "--config", str(bare), "--tls", "-H", f"tcp://{cloud.machines[0].address}:2376", "info"],
+                              capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "HOME": str(bare)})
+        expect(done.returncode != 0, True, "without a certificate")
+
+
+def test_an_image_of_a_machine_does_not_carry_its_identity():
+    with Serve(2) as cloud:
+        first, second = cloud.machines
+        expect(first.run("control", *PLAIN).status, 0)
+        for part in ("var/lib/flocker-bootstrap", "etc/docker/tls"):
+            subprocess.run(["cp", "-a", first.root / part, (second.root / part).parent], check=True)
+        found = second.run("control", *PLAIN, "--until=make-docker-ca")
+        expect_in("this machine was made of an image of i-", found.out)
+        expect((first.root / "etc/docker/tls/key.pem").read_bytes() != (second.root / "etc/docker/tls/key.pem").read_bytes()
+               if (second.root / "etc/docker/tls/key.pem").exists() else True, True)
+
+
+if __name__ == "__main__":
+    main(globals())

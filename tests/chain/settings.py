@@ -1,0 +1,124 @@
+"""Where settings come from, and what is said of those that cannot be: `flocker-bootstrap config`, by hand."""
+
+import base64
+import contextlib
+import email.mime.multipart
+import email.mime.text
+import gzip
+import pathlib
+import subprocess
+import types
+
+from cloud import PROGRAM, temporary
+from tap import expect, expect_in, main
+
+DOCUMENT = """#!/usr/bin/flocker-bootstrap --role=agent
+store: "s3://bucket/a/b"
+node: 2
+agents: 3
+components: [docker, swarm]
+signal: "https://cloudformation-waitcondition-us-east-1.s3.amazonaws.com/x?X-Amz-Signature=secret"
+"""
+
+
+@contextlib.contextmanager
+def setup():
+    with temporary() as folder:
+        yield types.SimpleNamespace(folder=pathlib.Path(folder))
+
+
+def config(fixture, command, content, *words):
+    path = fixture.folder / "document"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = subprocess.run([PROGRAM, "config", command, *words, str(path)], capture_output=True, text=True, timeout=20,
+                          env={"AWS_EC2_METADATA_DISABLED": "true"})
+    return types.SimpleNamespace(status=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def dump(fixture, content, *words):
+    done = config(fixture, "dump", content, *words)
+    expect(done.status, 0, done.err)
+    return {line.partition(":")[0]: tuple(part.strip() for part in line.partition(":")[2].rsplit("#", 1)) for line in done.out.splitlines()}
+
+
+def test_each_value_with_its_source(fixture):
+    found = dump(fixture, DOCUMENT, "--node=1", "--swarm=none")
+    expect((found["role"], found["node"], found["store"], found["swarm"], found["timeout"]),
+           (("agent", "document"), ("1", "command line"), ('"s3://bucket/a/b"', "document"), ("none", "command line"), ("600s", "default")))
+
+
+def test_secrets_are_never_shown(fixture):
+    done = config(fixture, "dump", DOCUMENT + "dataset: {backend: aws, secret_access_key: hidden}\n")
+    expect(("Signature" in done.out, "hidden" in done.out, done.out.count("[redacted]")), (False, False, 2), done.out)
+
+
+def pack_mime(document, encoding=None):
+    message = email.mime.multipart.MIMEMultipart()
+    message.attach(email.mime.text.MIMEText("#cloud-config\npackages: []\n", "cloud-config"))
+    part = email.mime.text.MIMEText("", "x-shellscript")
+    if encoding == "base64":
+        part.set_payload(base64.encodebytes(document.encode()).decode())
+        part.replace_header("Content-Transfer-Encoding", "base64") if "Content-Transfer-Encoding" in part else part.add_header("Content-Transfer-Encoding", "base64")
+    else:
+        part.set_payload(document)
+    message.attach(part)
+    return message.as_bytes()
+
+
+def test_user_data_of_every_kind_holds_the_document(fixture):
+    kinds = {
+        "plain": DOCUMENT.encode(), "gzip": gzip.compress(DOCUMENT.encode()), "mime": pack_mime(DOCUMENT),
+        "mime, base64": pack_mime(DOCUMENT, "base64"), "mime, gzipped": gzip.compress(pack_mime(DOCUMENT)),
+    }
+    for kind, content in kinds.items():
+        expect(dump(fixture, content)["node"], ("2", "document"), kind)
+
+
+def test_what_cannot_be_is_named_with_its_place(fixture):
+    cases = [
+        (DOCUMENT + "nodes: 1\n", 65, "line 7, column 1: unknown key 'nodes' (did you mean 'node'?)"),
+        (DOCUMENT.replace("node: 2", "node: two"), 65, "line 3, column 7: node: expected a whole number from 0 to 1000, found 'two'"),
+        (DOCUMENT.replace("node: 2", "node: 4"), 78, "cannot use node 4 (from the document): agents count from 1 to 3"),
+        (DOCUMENT.replace("node: 2", "node: 1001"), 65, "expected a whole number from 0 to 1000, found '1001'"),
+        (DOCUMENT.replace("node: 2", "\tnode: 2"), 65, "line 3, column 1: a tab cannot be indentation; use spaces"),
+        (DOCUMENT.replace('store: "s3://bucket/a/b"\n', ""), 78, "cannot begin without 'store' (s3://bucket/prefix): give --store=…"),
+        (DOCUMENT.replace("s3://", "https://"), 78, "expected s3://BUCKET"),
+        (DOCUMENT.replace("[docker, swarm]", "[docker, swam]"), 65, "expected a list of flocker, docker, swarm, found 'swam'"),
+        (DOCUMENT.replace("[docker, swarm]", "[swarm]"), 78, "swarm needs docker"),
+        (DOCUMENT.replace("--role=agent", "--role=worker"), 65, "line 1: there is no role 'worker'; expected control, agent or client"),
+        (DOCUMENT + "role: control\n", 65, "line 7, column 7: role: the first line says agent, this says control"),
+        (DOCUMENT + "timeout: 600\n", 65, "timeout"),
+        (DOCUMENT.replace("--role=agent", "--role=control"), 78, "cannot use node 2 (from the document): control is node 0"),
+        (DOCUMENT.replace("--role=agent", "--role=client"), 78, "a client has no number"),
+        ("store: [", 65, "line 2, column 1"),
+    ]
+    for content, status, part in cases:
+        done = config(fixture, "check", content)
+        expect((done.status, len(done.err.splitlines())), (status, 1), f"{part}: {done.err}")
+        expect_in(part, done.err)
+
+
+def test_the_command_line_is_answered_before_anything_is_asked(fixture):
+    for words, part in ((("--role=worker",), "cannot use '--role=worker': expected one of control, agent, client"),
+                        (("--node=x",), "cannot use '--node=x': expected a whole number from 0 to 1000"),
+                        (("--timeout=5s",), "cannot use '--timeout=5s': expected a time from"),
+                        (("--components=docker,x",), "'x' is none; expected a list of flocker, docker, swarm"),
+                        (("--signal=https://x",), "signal")):
+        done = config(fixture, "check", DOCUMENT, *words)
+        expect(done.status in (64, 78), True, done.err)
+        expect_in(part, done.err)
+
+
+def test_a_role_that_is_not_the_machines_is_refused(fixture):
+    path = fixture.folder / "own"
+    path.write_text(DOCUMENT)
+    done = subprocess.run([PROGRAM, "--role=control", f"--root={fixture.folder}", "--node=0", str(path)], capture_output=True, text=True,
+                          timeout=20, env={"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9", "PATH": "/bin"}, stdin=subprocess.DEVNULL)
+    expect(done.returncode, 78, "nothing is asked before")
+    done = config(fixture, "check", DOCUMENT, "--role=control", "--node=0")
+    expect(done.status, 78)
+    expect_in("cannot become control: this instance's own document says agent; --force-role does it all the same", done.err)
+
+
+if __name__ == "__main__":
+    main(globals())
