@@ -19,6 +19,7 @@
 #define UNIT_LINES     20U
 #define JOURNAL_TAIL   (32U * 1024U)
 
+/* Paths are put together of two texts. NOLINTBEGIN(bugprone-suspicious-missing-comma) */
 static const char *const units[] = {
         "docker.service",
         "docker.socket",
@@ -49,6 +50,7 @@ static const char *const files[] = {
         "etc/resolv.conf",
         "proc/meminfo",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 static int add_machine(const EvidenceOptions *options, Json *json)
 {

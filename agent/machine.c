@@ -38,8 +38,7 @@ int machine_open(Usec wait, Machine *ret, Error *ret_error)
                 r = aws_credentials_provider_new(&credentials, &machine.credentials, ret_error);
         if (r < 0)
                 return r;
-        *ret = machine;
-        machine = (Machine){};
+        *ret = TAKE_STRUCT(machine);
         return 0;
 }
 

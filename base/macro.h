@@ -27,6 +27,15 @@
                 _taken;               \
         })
 
+/* The same for a struct that lives in place: its value, and all zero is left. */
+#define TAKE_STRUCT(place)                           \
+        ({                                           \
+                __typeof__(place) *_from = &(place); \
+                __typeof__(place) _taken = *_from;   \
+                *_from = (__typeof__(place)){};      \
+                _taken;                              \
+        })
+
 /* Makes the function that _cleanup_(function) calls, out of one that frees what a pointer of the
  * given type points to: DEFINE_CLEANUP(Json *, json_free) serves `_cleanup_(json_free) Json *j`. */
 #define DEFINE_CLEANUP(type, function)               \

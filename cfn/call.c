@@ -215,7 +215,7 @@ static int evaluate_find_in_map(Evaluation *evaluation, const CfnCall *call, Jso
         _cleanup_(buffer_done) Buffer name = EVALUATION_TEXT_INIT, top = EVALUATION_TEXT_INIT,
                                       second = EVALUATION_TEXT_INIT;
         const CfnMapping *mapping;
-        const YamlNode *inner, *value;
+        const YamlNode *inner = NULL, *value = NULL;
         int r;
 
         r = evaluation_text(evaluation, parts[0], false, "Fn::FindInMap", &name);

@@ -90,7 +90,7 @@ static int refer_to_attribute(const Building *building, const CfnReference *refe
         if (!resource)
                 return refuse_name(
                         building, reference->node, "resource", reference->name, CFN_RESOURCES);
-        if (building->section == CFN_CONDITIONS)
+        if (building->needs && building->section == CFN_CONDITIONS)
                 return refer_to_name(building, reference);
 
         type = cfn_resource_type(resource->type);
@@ -116,7 +116,7 @@ static int refer_to_condition(const Building *building, const char *name, const 
 
         if (!condition)
                 return refuse_name(building, node, "condition", name, CFN_CONDITIONS);
-        if (building->section == CFN_CONDITIONS)
+        if (building->needs && building->section == CFN_CONDITIONS)
                 building->needs[condition - building->template->conditions] = 1;
         return 0;
 }

@@ -196,7 +196,7 @@ int cfn_syntax_call(const CfnTemplate *template,
         bool tagged = !tag_is_done && node->tag && node->tag[0] == '!' && node->tag[1];
         const YamlNode *key = tagged ? NULL : find_key(node, place);
         const Function *function;
-        CfnCall call;
+        CfnCall call = {};
         int r;
 
         if (!tagged && !key)
@@ -317,7 +317,7 @@ static int walk_sub(const Walk *state, const YamlNode *argument)
         const YamlNode *text = list ? argument->values[0] : argument;
         const YamlNode *names = list ? argument->values[1] : NULL;
         const char *place = text->text;
-        CfnSubPart part;
+        CfnSubPart part = {};
         int r;
 
         while ((r = cfn_syntax_sub_next(state->template, text, &place, &part, state->ret_error)) >
@@ -408,7 +408,7 @@ static int walk_call(const Walk *state, const CfnCall *call)
 
 static int walk(const Walk *state, const YamlNode *node, CfnPlace place, bool tag_is_done)
 {
-        CfnCall call;
+        CfnCall call = {.node = node, .argument = node};
         int r;
 
         r = cfn_syntax_call(state->template, node, place, tag_is_done, &call, state->ret_error);

@@ -439,7 +439,7 @@ static int check_unique(const Reading *reading)
                 const CfnParameter *parameter =
                         cfn_template_parameter(reading->template, resource->name);
 
-                if (parameter)
+                if (parameter && parameter->key)
                         return refuse(reading,
                                 resource->key,
                                 "'%s' is the name of a parameter already, in line %u",

@@ -99,8 +99,7 @@ int docker_get_info(Docker *docker, Usec deadline, DockerInfo *ret, Error *ret_e
         r = read_info(call.answer, &info);
         if (r < 0)
                 return error_set(ret_error, r, "cannot read the engine's state: %m");
-        *ret = info;
-        info = (DockerInfo){};
+        *ret = TAKE_STRUCT(info);
         return 0;
 }
 

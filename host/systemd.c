@@ -314,8 +314,7 @@ int systemd_get_unit(
                 get_service(&request, object, &found);
         if (!found.result && !(found.result = text_copy("")))
                 return refuse(&request, -ENOMEM, "no memory");
-        *ret = found;
-        found = (SystemdUnit){};
+        *ret = TAKE_STRUCT(found);
         return 0;
 }
 
@@ -419,7 +418,7 @@ static int change_state(const Request *request, const char *method, const char *
                 return r;
         if (text_equal(unit.file_state, wanted) || text_equal(unit.file_state, "static"))
                 return 0;
-        if (!enable && (text_equal(unit.load_state, "not-found") || unit.file_state[0] == '\0'))
+        if (!enable && (text_equal(unit.load_state, "not-found") || text_is_empty(unit.file_state)))
                 return 0;
         r = change_files(request, method, enable);
         return r < 0 ? r : systemd_reload(request->systemd, request->deadline, request->ret_error);

@@ -231,7 +231,7 @@ int play_flocker_agent(const PlayPart *part)
                 .user_agent = "rehearsal", .clock = &clock_system, .connect_timeout = USEC_PER_SEC};
         static Agent agent;
         Error error = ERROR_INIT;
-        HttpClient *http;
+        HttpClient *http = NULL;
         int r = read_agent(part, &agent, &error);
 
         if (r == 0)

@@ -228,8 +228,7 @@ int unit_load(const char *root, const char *name, UnitFile *ret, Error *ret_erro
         if (r < 0)
                 return r;
         digest_format(&digest, unit.digest);
-        *ret = unit;
-        unit = (UnitFile){};
+        *ret = TAKE_STRUCT(unit);
         return 0;
 }
 

@@ -52,7 +52,7 @@ int step_make_docker_ca(Role *role, Error *ret_error)
 {
         const Settings *settings = role->settings;
         _cleanup_(pair_done) Pair ca = {};
-        Key *key;
+        Key *key = NULL;
         int r;
 
         if (role_would(role, "make the Docker CA of '%s' (/" PATH_DOCKER_CA ")", settings->cluster))
@@ -66,8 +66,7 @@ int step_make_docker_ca(Role *role, Error *ret_error)
         if (r < 0)
                 return r;
         pair_done(&role->docker_ca);
-        role->docker_ca = ca;
-        ca = (Pair){};
+        role->docker_ca = TAKE_STRUCT(ca);
         return 0;
 }
 
@@ -76,7 +75,7 @@ int step_docker_ca_is_published(Role *role, bool *ret, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(MANIFEST_SIZE_MAX);
         Manifest manifest;
-        S3Store *store;
+        S3Store *store = NULL;
         int r;
 
         *ret = false;
@@ -107,8 +106,8 @@ int step_publish_docker_ca(Role *role, Error *ret_error)
                 .cluster = role->settings->cluster,
                 .writer = role->instance.identity.instance_id,
         };
-        const Pair *ca;
-        S3Store *store;
+        const Pair *ca = NULL;
+        S3Store *store = NULL;
         int r;
 
         if (role_would(role, "publish docker/ca.pem, docker/ca-key.pem and " MANIFEST))
@@ -135,7 +134,7 @@ static int fetch_ca(Role *role, Error *ret_error)
         _cleanup_(s3_store_set_done) S3StoreSet set = {};
         _cleanup_(pair_done) Pair ca = {};
         const Secret *certificate, *key;
-        S3Store *store;
+        S3Store *store = NULL;
         int r;
 
         r = role_get_store(role, &store, ret_error);
@@ -165,8 +164,7 @@ static int fetch_ca(Role *role, Error *ret_error)
                         ret_error);
         if (r < 0)
                 return r;
-        role->docker_ca = ca;
-        ca = (Pair){};
+        role->docker_ca = TAKE_STRUCT(ca);
         return 0;
 }
 
@@ -182,14 +180,15 @@ int step_get_docker_ca(Role *role, const Pair **ret, Error *ret_error)
                         -ENOENT,
                         "cannot use the Docker CA: '/" CA_CERTIFICATE
                         "' is not there (make-docker-ca makes it)");
-        if (r == 0)
-                *ret = &role->docker_ca;
-        return r;
+        if (r < 0)
+                return r;
+        *ret = &role->docker_ca;
+        return 0;
 }
 
 int step_fetch_docker_ca(Role *role, Error *ret_error)
 {
-        const Pair *ca;
+        const Pair *ca = NULL;
 
         if (role_would(role, "wait for " MANIFEST " and fetch the Docker CA"))
                 return 0;
@@ -327,8 +326,8 @@ int step_mint_docker_cert(Role *role, Error *ret_error)
         _cleanup_(pair_done) Pair pair = {};
         struct utsname host = {};
         const char *names[NAMES_MAX];
-        const Pair *ca;
-        Key *key;
+        const Pair *ca = NULL;
+        Key *key = NULL;
         int r;
 
         r = role_read_instance(role, ret_error);
@@ -354,8 +353,8 @@ int step_mint_docker_cert(Role *role, Error *ret_error)
 int step_mint_client_cert(Role *role, Error *ret_error)
 {
         _cleanup_(pair_done) Pair pair = {};
-        const Pair *ca;
-        Key *key;
+        const Pair *ca = NULL;
+        Key *key = NULL;
         int r;
 
         if (role_would(role, "mint a client certificate, in /" PATH_CLIENT_TLS))

@@ -186,7 +186,7 @@ static int write_files(Role *role, const Files *files, Error *ret_error)
 
 static int start_engine(Role *role, Usec deadline, Error *ret_error)
 {
-        Docker *engine;
+        Docker *engine = NULL;
         int r;
 
         r = systemd_reload(role->systemd, deadline, ret_error);

@@ -38,8 +38,7 @@ int files_read_pair(
                         "cannot use '/%s': its key is not that of '/%s'",
                         key_path,
                         path);
-        *ret = pair;
-        pair = (Pair){};
+        *ret = TAKE_STRUCT(pair);
         return FILES_OK;
 }
 
@@ -96,8 +95,7 @@ int files_format_pair(const Pair *pair, PairText *ret, Error *ret_error)
                 r = key_format(pair->key, NULL, &text.key, ret_error);
         if (r < 0)
                 return r;
-        *ret = text;
-        text = (PairText){};
+        *ret = TAKE_STRUCT(text);
         return 0;
 }
 

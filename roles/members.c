@@ -94,8 +94,8 @@ static int remember(Roster *roster, const char *name)
 
 static int take_status(Roster *roster, const Json *json, const char *name, Error *ret_error)
 {
-        const char *kind, *address;
-        int64_t node;
+        const char *kind = NULL, *address = NULL;
+        int64_t node = 0;
         int r;
 
         r = json_get_text(json, name, "role", &kind, ret_error);

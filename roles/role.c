@@ -36,6 +36,8 @@ void role_done(Role *role)
 }
 
 static void say(const Role *role, RoleNote note, const char *format, va_list arguments)
+        _printf_(3, 0);
+static void say(const Role *role, RoleNote note, const char *format, va_list arguments)
 {
         char text[SAID_MAX];
 

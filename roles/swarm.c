@@ -173,7 +173,7 @@ DEFINE_CLEANUP_IN_PLACE(Worker, worker_done);
 
 static int parse_worker(const Secret *text, Worker *ret, Error *ret_error)
 {
-        const Json *addresses;
+        const Json *addresses = NULL;
         int r;
 
         r = json_parse(WORKER, secret_data(text), secret_size(text), &ret->json, ret_error);

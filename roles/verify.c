@@ -306,7 +306,7 @@ static int verify_docker(Role *role, const char *control, Error *ret_error)
                         ret_error);
         if (r < 0)
                 return r;
-        address = text_format("%s:%u", control, mode == SWARM_CLASSIC ? PORT_MANAGER : PORT_ENGINE);
+        address = text_format("%s:%u", control, PORT_ENGINE);
         if (!address)
                 return error_set(ret_error, -ENOMEM, "cannot verify the Swarm: %m");
         r = open_engine(role, address, &identity.tls, &engine, ret_error);

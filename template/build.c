@@ -40,6 +40,7 @@ Json *build_text(const char *text)
         return json_new_text(text);
 }
 
+static Json *format_list(const char *format, va_list arguments) _printf_(1, 0);
 static Json *format_list(const char *format, va_list arguments)
 {
         _cleanup_(free) char *text = NULL;

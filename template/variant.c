@@ -79,7 +79,7 @@ int variant_parse_dataset(const char *text, Variant *variant, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer line = BUFFER_INIT(VARIANT_DATASET_MAX);
         _cleanup_(json_free) Json *json = NULL;
-        const char *backend;
+        const char *backend = NULL;
         int r;
 
         r = json_parse("--dataset", text, strlen(text), &json, ret_error);
