@@ -1,6 +1,7 @@
 /* S3's objects: put, get, head, delete, list; kept in memory. Source: Amazon S3 API Reference. */
 
 #include "base/text.h"
+#include "base/xml.h"
 #include "rehearsal/cloud-parts.h"
 
 #include <errno.h>
@@ -8,18 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define XML      "application/xml"
-#define PAGE_MAX 1000
-
-/* One request, taken apart. */
-typedef struct Asked {
-        Cloud *cloud;
-        HttpCall *call;
-        CloudPrincipal *principal;
-        CloudBucket *bucket;
-        char *key; /* decoded; "": the bucket itself */
-} Asked;
 
 static void object_done(CloudObject *object)
 {
@@ -53,6 +42,7 @@ int cloud_add_bucket(Cloud *cloud, const char *name, Error *ret_error)
                 free(bucket);
                 return error_set(ret_error, -ENOMEM, "cannot make the bucket '%s': %m", name);
         }
+        bucket->created = clock_wall(&clock_system);
         bucket->next = cloud->buckets;
         cloud->buckets = bucket;
         return 0;
@@ -99,7 +89,7 @@ static size_t find_place(const CloudBucket *bucket, const char *key, bool *ret_t
         return low;
 }
 
-static CloudObject *find_object(const CloudBucket *bucket, const char *key)
+CloudObject *cloud_find_object(const CloudBucket *bucket, const char *key)
 {
         bool there;
         size_t place = find_place(bucket, key, &there);
@@ -110,7 +100,7 @@ static CloudObject *find_object(const CloudBucket *bucket, const char *key)
 const Buffer *cloud_look(const Cloud *cloud, const char *name, const char *key)
 {
         const CloudBucket *bucket = find_bucket(cloud, name);
-        const CloudObject *object = bucket ? find_object(bucket, key) : NULL;
+        const CloudObject *object = bucket ? cloud_find_object(bucket, key) : NULL;
 
         return object ? &object->content : NULL;
 }
@@ -125,92 +115,203 @@ void cloud_list(const Cloud *cloud, const char *name, CloudVisit visit, void *us
 
 /* --- rights --- */
 
-static bool may(const Asked *asked, const char *action, const char *prefix)
+bool cloud_asked_may(const CloudAsked *asked,
+        const char *action,
+        const char *key,
+        const PolicyContext *context,
+        size_t n_context)
 {
         _cleanup_(free) char *resource =
-                asked->key[0] ? text_format("arn:aws:s3:::%s/%s", asked->bucket->name, asked->key)
-                              : text_format("arn:aws:s3:::%s", asked->bucket->name);
-        PolicyContext context[] = {{"s3:prefix", prefix}, {"aws:SecureTransport", "true"}};
+                text_format("arn:aws:s3:::%s%s%s", asked->bucket->name, key[0] ? "/" : "", key);
 
-        return resource &&
-               cloud_authorize(asked->principal, action, resource, context, ELEMENTS(context));
+        return resource && cloud_authorize(asked->principal, action, resource, context, n_context);
 }
 
-static void deny(const Asked *asked)
+void cloud_asked_deny(const CloudAsked *asked)
 {
         cloud_refuse(asked->cloud, asked->call, 403, "AccessDenied", "Access Denied");
 }
 
-static bool may_else_deny(const Asked *asked, const char *action)
+static bool may_else_deny(const CloudAsked *asked, const char *action)
 {
-        if (may(asked, action, NULL))
+        if (cloud_asked_may(asked, action, asked->key, NULL, 0))
                 return true;
-        deny(asked);
+        cloud_asked_deny(asked);
         return false;
 }
 
 /* 404 for those who may list without a condition, else 403. */
-static void say_missing(const Asked *asked)
+static void say_missing(const CloudAsked *asked)
 {
-        Asked of_bucket = *asked;
-
-        of_bucket.key = (char[]){""};
-        if (may(&of_bucket, "s3:ListBucket", NULL))
+        if (cloud_asked_may(asked, "s3:ListBucket", "", NULL, 0))
                 cloud_refuse(asked->cloud,
                         asked->call,
                         404,
                         "NoSuchKey",
                         "The specified key does not exist.");
         else
-                deny(asked);
+                cloud_asked_deny(asked);
 }
 
-/* --- objects --- */
-
-static void set_times(const Asked *asked, const CloudObject *object)
+static void refuse_condition(const CloudAsked *asked)
 {
-        http_call_set_header(asked->call, "ETag", object->etag);
-        if (object->checksum &&
-                text_equal(http_call_header(asked->call, "x-amz-checksum-mode"), "ENABLED"))
-                http_call_set_header(asked->call, "x-amz-checksum-sha256", object->checksum);
-}
-
-static void get_object(const Asked *asked)
-{
-        const CloudObject *object;
-        const char *match = http_call_header(asked->call, "If-None-Match");
-
-        if (!may_else_deny(asked, "s3:GetObject"))
-                return;
-        object = find_object(asked->bucket, asked->key);
-        if (!object) {
-                say_missing(asked);
-                return;
-        }
-        set_times(asked, object);
-        if (text_equal(match, object->etag))
-                http_call_answer(asked->call, 304, NULL, NULL, 0);
-        else
-                http_call_answer(asked->call,
-                        200,
-                        object->content_type,
-                        buffer_text(&object->content),
-                        object->content.size);
-}
-
-/* False: the condition of the write does not hold, which has been said. */
-static bool condition_holds(const Asked *asked, const CloudObject *object)
-{
-        const char *absent = http_call_header(asked->call, "If-None-Match");
-        const char *match = http_call_header(asked->call, "If-Match");
-
-        if ((!absent || !object) && (!match || (object && text_equal(match, object->etag))))
-                return true;
         cloud_refuse(asked->cloud,
                 asked->call,
                 412,
                 "PreconditionFailed",
                 "At least one of the pre-conditions you specified did not hold");
+}
+
+static void refuse_method(const CloudAsked *asked)
+{
+        cloud_refuse(asked->cloud,
+                asked->call,
+                405,
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.");
+}
+
+/* --- what a body says of itself --- */
+
+/* Content-MD5 and x-amz-checksum-sha256, where they are given. False: it has been refused. */
+static bool body_is_whole(const CloudAsked *asked, const char *body, size_t size)
+{
+        const char *md5 = http_call_header(asked->call, "Content-MD5");
+        const char *sha256 = http_call_header(asked->call, "x-amz-checksum-sha256");
+        _cleanup_(free) char *own_md5 = cloud_md5_base64(body, size), *own = NULL;
+        Digest digest;
+
+        if (digest_sha256(body, size, &digest) == 0)
+                own = digest_base64(&digest);
+        if (sha256 && own && strlen(sha256) != strlen(own))
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        400,
+                        "InvalidRequest",
+                        "Value for x-amz-checksum-sha256 header is invalid.");
+        else if (sha256 && !text_equal(sha256, own))
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        400,
+                        "BadDigest",
+                        "The SHA256 you specified did not match the calculated checksum.");
+        else if (md5 && !text_equal(md5, own_md5))
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        400,
+                        "BadDigest",
+                        "The Content-MD5 you specified did not match what we received.");
+        else
+                return true;
+        return false;
+}
+
+/* --- objects --- */
+
+static void describe(const CloudAsked *asked, const CloudObject *object)
+{
+        char date[CLOUD_HTTP_DATE_MAX];
+
+        cloud_format_http_date(object->modified, date);
+        http_call_set_header(asked->call, "Last-Modified", date);
+        http_call_set_header(asked->call, "ETag", object->etag);
+        http_call_set_header(asked->call, "Accept-Ranges", "bytes");
+        if (object->checksum &&
+                text_equal(http_call_header(asked->call, "x-amz-checksum-mode"), "ENABLED"))
+                http_call_set_header(asked->call, "x-amz-checksum-sha256", object->checksum);
+}
+
+/* "bytes=2-4", "bytes=7-", "bytes=-3". False: it is none of these, and is ignored. */
+static bool parse_range(const char *text, uint64_t size, uint64_t *ret_first, uint64_t *ret_last)
+{
+        _cleanup_(free) char *copy = NULL;
+        uint64_t first = 0, last = UINT64_MAX;
+        char *dash;
+
+        if (!text || !text_starts(text, "bytes=") || !(copy = text_copy(text + strlen("bytes="))) ||
+                !(dash = strchr(copy, '-')))
+                return false;
+        *dash++ = '\0';
+        if ((copy[0] && text_to_uint64(copy, 0, UINT64_MAX, &first) < 0) ||
+                (dash[0] && text_to_uint64(dash, 0, UINT64_MAX, &last) < 0) ||
+                (!copy[0] && !dash[0]) || first > last)
+                return false;
+        if (!copy[0]) {
+                first = last < size ? size - last : 0;
+                last = UINT64_MAX;
+        }
+        *ret_first = first;
+        *ret_last = last < size ? last : size - 1;
+        return true;
+}
+
+static void send_content(const CloudAsked *asked, const CloudObject *object)
+{
+        const char *data = buffer_text(&object->content);
+        uint64_t size = object->content.size, first, last;
+        char range[80];
+
+        if (!parse_range(http_call_header(asked->call, "Range"), size, &first, &last)) {
+                http_call_answer(asked->call, 200, object->content_type, data, size);
+        } else if (first >= size) {
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        416,
+                        "InvalidRange",
+                        "The requested range is not satisfiable");
+        } else {
+                (void)snprintf(range,
+                        sizeof(range),
+                        "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+                        first,
+                        last,
+                        size);
+                http_call_set_header(asked->call, "Content-Range", range);
+                http_call_answer(
+                        asked->call, 206, object->content_type, data + first, last - first + 1);
+        }
+}
+
+static void get_object(const CloudAsked *asked)
+{
+        const char *absent = http_call_header(asked->call, "If-None-Match");
+        const char *match = http_call_header(asked->call, "If-Match");
+        const CloudObject *object;
+
+        if (!may_else_deny(asked, "s3:GetObject"))
+                return;
+        object = cloud_find_object(asked->bucket, asked->key);
+        if (!object) {
+                say_missing(asked);
+        } else if (match && !text_equal(match, object->etag)) {
+                refuse_condition(asked);
+        } else {
+                describe(asked, object);
+                if (text_equal(absent, object->etag) || text_equal(absent, "*"))
+                        http_call_answer(asked->call, 304, NULL, NULL, 0);
+                else
+                        send_content(asked, object);
+        }
+}
+
+/* False: the condition of the write does not hold, which has been said. */
+static bool condition_holds(const CloudAsked *asked, const CloudObject *object)
+{
+        const char *absent = http_call_header(asked->call, "If-None-Match");
+        const char *match = http_call_header(asked->call, "If-Match");
+
+        if (absent && !text_equal(absent, "*"))
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        501,
+                        "NotImplemented",
+                        "A header you provided implies functionality that is not implemented");
+        else if (match && !object)
+                say_missing(asked);
+        else if ((absent && object) || (match && !text_equal(match, object->etag)))
+                refuse_condition(asked);
+        else
+                return true;
         return false;
 }
 
@@ -219,6 +320,7 @@ static CloudObject *make_room(CloudBucket *bucket, const char *key)
         bool there;
         size_t place = find_place(bucket, key, &there);
         CloudObject *objects;
+        char *copy;
 
         if (there)
                 return &bucket->objects[place];
@@ -228,249 +330,249 @@ static CloudObject *make_room(CloudBucket *bucket, const char *key)
         if (!objects)
                 return NULL;
         bucket->objects = objects;
+        copy = text_copy(key);
+        if (!copy)
+                return NULL;
         memmove(objects + place + 1,
                 objects + place,
                 (bucket->n_objects - place) * sizeof(*objects));
         bucket->n_objects++;
-        objects[place] = (CloudObject){.key = text_copy(key)};
+        objects[place] = (CloudObject){.key = copy};
         return &objects[place];
 }
 
-static bool checksum_fits(const Asked *asked, const Digest *digest)
+/* All that can fail is done before the object is touched. -ENOMEM. */
+static int keep_object(const CloudAsked *asked, const char *body, size_t size)
 {
-        const char *named = http_call_header(asked->call, "x-amz-checksum-sha256");
-        _cleanup_(free) char *own = digest_base64(digest);
+        const char *type = http_call_header(asked->call, "Content-Type");
+        const char *checksum = http_call_header(asked->call, "x-amz-checksum-sha256");
+        CloudObject new = {
+                .content = BUFFER_INIT(HTTP_SERVER_BODY_MAX),
+                .checksum = checksum ? text_copy(checksum) : NULL,
+                .content_type = text_copy(type && *type ? type : "binary/octet-stream"),
+                .modified = clock_wall(&clock_system),
+        };
+        CloudObject *object = NULL;
 
-        if (!named || text_equal(named, own))
-                return true;
-        cloud_refuse(asked->cloud,
-                asked->call,
-                400,
-                "BadDigest",
-                "The SHA256 you specified did not match the calculated checksum.");
-        return false;
+        if (buffer_append(&new.content, body, size) == 0 && new.content_type &&
+                (!checksum || new.checksum) && cloud_etag(body, size, new.etag) == 0)
+                object = make_room(asked->bucket, asked->key);
+        if (!object) {
+                object_done(&new);
+                return -ENOMEM;
+        }
+        new.key = TAKE_PTR(object->key);
+        object_done(object);
+        *object = new;
+        return 0;
 }
 
-static void put_object(const Asked *asked)
+static void put_object(const CloudAsked *asked)
 {
+        const char *checksum = http_call_header(asked->call, "x-amz-checksum-sha256");
         size_t size;
         const char *body = http_call_body(asked->call, &size);
-        const char *type = http_call_header(asked->call, "Content-Type");
-        char hex[DIGEST_SHA256_HEX];
-        CloudObject *object;
-        Digest digest;
+        const CloudObject *object;
 
         if (!may_else_deny(asked, "s3:PutObject") ||
-                !condition_holds(asked, find_object(asked->bucket, asked->key)) ||
-                digest_sha256(body, size, &digest) < 0 || !checksum_fits(asked, &digest))
+                !condition_holds(asked, cloud_find_object(asked->bucket, asked->key)) ||
+                !body_is_whole(asked, body, size))
                 return;
-        object = make_room(asked->bucket, asked->key);
-        if (!object) {
-                cloud_refuse(asked->cloud, asked->call, 503, "SlowDown", "no room");
+        if (keep_object(asked, body, size) < 0) {
+                cloud_refuse(asked->cloud, asked->call, 503, "SlowDown", "There is no room.");
                 return;
         }
-        digest_format(&digest, hex);
-        buffer_done(&object->content);
-        object->content = BUFFER_INIT(HTTP_SERVER_BODY_MAX);
-        (void)buffer_append(&object->content, body, size);
-        free(object->checksum);
-        object->checksum = http_call_header(asked->call, "x-amz-checksum-sha256")
-                                   ? digest_base64(&digest)
-                                   : NULL;
-        free(object->content_type);
-        object->content_type = text_copy(type ? type : "binary/octet-stream");
-        (void)snprintf(object->etag, sizeof(object->etag), "\"%.32s\"", hex);
-        object->modified = clock_wall(&clock_system);
+        object = cloud_find_object(asked->bucket, asked->key);
         http_call_set_header(asked->call, "ETag", object->etag);
+        if (checksum)
+                http_call_set_header(asked->call, "x-amz-checksum-sha256", checksum);
         http_call_answer(asked->call, 200, NULL, NULL, 0);
 }
 
-static void delete_object(const Asked *asked)
+void cloud_drop_object(CloudBucket *bucket, const char *key)
 {
         bool there;
-        size_t place;
+        size_t place = find_place(bucket, key, &there);
+
+        if (!there)
+                return;
+        object_done(&bucket->objects[place]);
+        memmove(bucket->objects + place,
+                bucket->objects + place + 1,
+                (bucket->n_objects - place - 1) * sizeof(*bucket->objects));
+        bucket->n_objects--;
+}
+
+static void delete_object(const CloudAsked *asked)
+{
         _cleanup_(free) char *version = http_call_parameter(asked->call, "versionId");
 
         if (!may_else_deny(asked, version ? "s3:DeleteObjectVersion" : "s3:DeleteObject"))
                 return;
-        place = find_place(asked->bucket, asked->key, &there);
-        if (there) {
-                CloudBucket *bucket = asked->bucket;
-
-                object_done(&bucket->objects[place]);
-                memmove(bucket->objects + place,
-                        bucket->objects + place + 1,
-                        (bucket->n_objects - place - 1) * sizeof(*bucket->objects));
-                bucket->n_objects--;
-        }
+        cloud_drop_object(asked->bucket, asked->key);
         http_call_answer(asked->call, 204, NULL, NULL, 0);
 }
 
-/* --- listings --- */
+/* --- DeleteObjects --- */
 
-static int append_escaped(Buffer *ret, const char *text)
+static void delete_listed(const CloudAsked *asked, const XmlElement *listed, Buffer *answer)
 {
-        int r = 0;
+        const char *key = xml_child_text(listed, "Key"), *version;
+        bool may;
 
-        for (; *text && r == 0; text++)
-                switch (*text) {
-                case '&':
-                        r = buffer_append_text(ret, "&amp;");
-                        break;
-                case '<':
-                        r = buffer_append_text(ret, "&lt;");
-                        break;
-                case '>':
-                        r = buffer_append_text(ret, "&gt;");
-                        break;
-                default:
-                        r = buffer_append(ret, text, 1);
-                }
-        return r;
+        if (!key)
+                return;
+        version = xml_child_text(listed, "VersionId");
+        may = cloud_asked_may(
+                asked, version ? "s3:DeleteObjectVersion" : "s3:DeleteObject", key, NULL, 0);
+        if (may)
+                cloud_drop_object(asked->bucket, key);
+        (void)buffer_append_text(answer, may ? "<Deleted><Key>" : "<Error><Key>");
+        (void)cloud_append_escaped(answer, key);
+        (void)buffer_append_text(answer,
+                may ? "</Key></Deleted>"
+                    : "</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>");
 }
 
-static void append_object(Buffer *ret, const CloudObject *object, bool versions)
+static void delete_objects(const CloudAsked *asked)
 {
-        char time[CLOCK_UTC_MAX];
+        _cleanup_(buffer_done) Buffer answer = BUFFER_INIT(CLOUD_LISTING_MAX);
+        _cleanup_(xml_free) XmlElement *root = NULL;
+        size_t size;
+        const char *body = http_call_body(asked->call, &size);
 
-        clock_format_utc(object->modified, time);
-        (void)buffer_append_text(ret, versions ? "<Version><Key>" : "<Contents><Key>");
-        (void)append_escaped(ret, object->key);
-        (void)buffer_append_format(ret,
-                "</Key>%s<LastModified>%s</LastModified><ETag>%s</ETag><Size>%zu</Size>"
-                "<StorageClass>STANDARD</StorageClass>%s",
-                versions ? "<VersionId>null</VersionId><IsLatest>true</IsLatest>" : "",
-                time,
-                object->etag,
-                object->content.size,
-                versions ? "</Version>" : "</Contents>");
-}
-
-/* Where a page begins: behind the key that the last one ended with. */
-static size_t find_start(const Asked *asked, const char *prefix, bool versions)
-{
-        _cleanup_(free) char *after =
-                http_call_parameter(asked->call, versions ? "key-marker" : "continuation-token");
-        bool there;
-        size_t place;
-
-        if (!after)
-                return find_place(asked->bucket, prefix, &there);
-        place = find_place(asked->bucket, after, &there);
-        return there ? place + 1 : place;
-}
-
-static size_t find_page_size(const Asked *asked)
-{
-        _cleanup_(free) char *text = http_call_parameter(asked->call, "max-keys");
-        int64_t number = PAGE_MAX;
-
-        if (text && text_to_int64(text, 0, PAGE_MAX, &number) < 0)
-                number = PAGE_MAX;
-        return (size_t)number;
-}
-
-static void list_objects(const Asked *asked, bool versions)
-{
-        _cleanup_(buffer_done) Buffer body = BUFFER_INIT(16 * 1024 * 1024);
-        _cleanup_(free) char *given = http_call_parameter(asked->call, "prefix");
-        const char *prefix = given ? given : "", *last = NULL;
-        const CloudBucket *bucket = asked->bucket;
-        size_t left = find_page_size(asked), count = 0, i;
-        bool more;
-
-        if (!may(asked, versions ? "s3:ListBucketVersions" : "s3:ListBucket", given)) {
-                deny(asked);
+        if (!body_is_whole(asked, body, size))
+                return;
+        if (xml_parse("body", body, size, &root, NULL) < 0 || !text_equal(root->name, "Delete")) {
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        400,
+                        "MalformedXML",
+                        "The XML you provided was not well-formed or did not validate against our "
+                        "published schema");
                 return;
         }
-        (void)buffer_append_format(&body,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s "
-                "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>%s</Name><Prefix>",
-                versions ? "ListVersionsResult" : "ListBucketResult",
-                bucket->name);
-        (void)append_escaped(&body, prefix);
-        (void)buffer_append_text(&body, "</Prefix>");
-        for (i = find_start(asked, prefix, versions); i < bucket->n_objects && left > 0; i++) {
-                if (!text_starts(bucket->objects[i].key, prefix))
-                        break;
-                append_object(&body, &bucket->objects[i], versions);
-                last = bucket->objects[i].key;
-                left--;
-                count++;
-        }
-        more = last && left == 0 && i < bucket->n_objects &&
-               text_starts(bucket->objects[i].key, prefix);
-        (void)buffer_append_format(&body,
-                "<KeyCount>%zu</KeyCount><IsTruncated>%s</IsTruncated>",
-                count,
-                more ? "true" : "false");
-        if (more) {
-                (void)buffer_append_text(
-                        &body, versions ? "<NextKeyMarker>" : "<NextContinuationToken>");
-                (void)append_escaped(&body, last);
-                (void)buffer_append_text(&body,
-                        versions ? "</NextKeyMarker><NextVersionIdMarker>null</NextVersionIdMarker>"
-                                 : "</NextContinuationToken>");
-        }
-        (void)buffer_append_text(&body, versions ? "</ListVersionsResult>" : "</ListBucketResult>");
-        http_call_answer(asked->call, 200, XML, buffer_text(&body), body.size);
+        (void)buffer_append_text(
+                &answer, CLOUD_XML_HEAD "<DeleteResult xmlns=\"" CLOUD_S3_NAMESPACE "\">");
+        for (const XmlElement *one = xml_child(root, "Object"); one; one = xml_next(one))
+                delete_listed(asked, one, &answer);
+        (void)buffer_append_text(&answer, "</DeleteResult>");
+        http_call_answer(asked->call, 200, CLOUD_XML, buffer_text(&answer), answer.size);
 }
 
-static bool has_parameter(const Asked *asked, const char *name)
+/* --- the front --- */
+
+/* Is each parameter of the query among those, or one of the request's own? What is not known would
+ * mean another operation. */
+static bool knows_parameters(const HttpCall *call, const char *const *known)
+{
+        for (const char *at = http_call_query(call); *at;) {
+                size_t length = strcspn(at, "&"), name = strcspn(at, "=&");
+                bool fine = name == 0 || text_starts(at, "X-Amz-") || text_starts(at, "x-id=");
+
+                for (size_t i = 0; known[i] && !fine; i++)
+                        fine = strlen(known[i]) == name && strncmp(at, known[i], name) == 0;
+                if (!fine)
+                        return false;
+                at += length + (at[length] == '&');
+        }
+        return true;
+}
+
+static bool has_parameter(const CloudAsked *asked, const char *name)
 {
         _cleanup_(free) char *value = http_call_parameter(asked->call, name);
 
         return value != NULL;
 }
 
-static void serve_bucket_itself(const Asked *asked)
+static void answer_empty_element(const CloudAsked *asked, const char *action, const char *xml)
+{
+        if (may_else_deny(asked, action))
+                http_call_answer_text(asked->call, 200, CLOUD_XML, xml);
+}
+
+static void serve_bucket_itself(const CloudAsked *asked)
 {
         const char *method = http_call_method(asked->call);
 
+        http_call_set_header(asked->call, "x-amz-bucket-region", CLOUD_REGION);
         if (text_equal(method, "HEAD")) {
                 if (may_else_deny(asked, "s3:ListBucket"))
                         http_call_answer(asked->call, 200, NULL, NULL, 0);
+        } else if (text_equal(method, "POST") && has_parameter(asked, "delete")) {
+                delete_objects(asked);
         } else if (!text_equal(method, "GET")) {
-                cloud_refuse(asked->cloud,
-                        asked->call,
-                        405,
-                        "MethodNotAllowed",
-                        "The specified method is not allowed against this resource.");
+                refuse_method(asked);
         } else if (has_parameter(asked, "versioning")) {
-                if (may_else_deny(asked, "s3:GetBucketVersioning"))
-                        http_call_answer_text(asked->call,
-                                200,
-                                XML,
-                                "<VersioningConfiguration "
-                                "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
+                answer_empty_element(asked,
+                        "s3:GetBucketVersioning",
+                        CLOUD_XML_HEAD "<VersioningConfiguration xmlns=\"" CLOUD_S3_NAMESPACE
+                                       "\"/>");
         } else if (has_parameter(asked, "location")) {
-                if (may_else_deny(asked, "s3:GetBucketLocation"))
-                        http_call_answer_text(asked->call,
-                                200,
-                                XML,
-                                "<LocationConstraint "
-                                "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
+                answer_empty_element(asked,
+                        "s3:GetBucketLocation",
+                        CLOUD_XML_HEAD "<LocationConstraint xmlns=\"" CLOUD_S3_NAMESPACE "\"/>");
         } else {
-                list_objects(asked, has_parameter(asked, "versions"));
+                cloud_serve_listing(asked);
         }
 }
 
-static void serve_object(const Asked *asked)
+static void serve_object(const CloudAsked *asked)
 {
         const char *method = http_call_method(asked->call);
+        _cleanup_(free) char *version = http_call_parameter(asked->call, "versionId");
 
-        if (text_equal(method, "GET") || text_equal(method, "HEAD"))
+        if (strlen(asked->key) > CLOUD_KEY_MAX)
+                cloud_refuse(
+                        asked->cloud, asked->call, 400, "KeyTooLongError", "Your key is too long");
+        else if (version && !text_equal(version, "null"))
+                cloud_refuse(asked->cloud,
+                        asked->call,
+                        404,
+                        "NoSuchVersion",
+                        "The specified version does not exist.");
+        else if (text_equal(method, "GET") || text_equal(method, "HEAD"))
                 get_object(asked);
         else if (text_equal(method, "PUT"))
                 put_object(asked);
         else if (text_equal(method, "DELETE"))
                 delete_object(asked);
         else
+                refuse_method(asked);
+}
+
+static void serve(const CloudAsked *asked)
+{
+        static const char *const of_bucket[] = {"list-type",
+                "prefix",
+                "delimiter",
+                "max-keys",
+                "continuation-token",
+                "start-after",
+                "marker",
+                "encoding-type",
+                "fetch-owner",
+                "versions",
+                "key-marker",
+                "version-id-marker",
+                "versioning",
+                "location",
+                "delete",
+                NULL};
+        static const char *const of_object[] = {"versionId", NULL};
+
+        if (!knows_parameters(asked->call, asked->key[0] ? of_object : of_bucket) ||
+                http_call_header(asked->call, "x-amz-copy-source"))
                 cloud_refuse(asked->cloud,
                         asked->call,
-                        405,
-                        "MethodNotAllowed",
-                        "The specified method is not allowed against this resource.");
+                        501,
+                        "NotImplemented",
+                        "The operation is not implemented here.");
+        else if (asked->key[0])
+                serve_object(asked);
+        else
+                serve_bucket_itself(asked);
 }
 
 void cloud_serve_bucket(Cloud *cloud, HttpCall *call, CloudPrincipal *principal)
@@ -480,16 +582,18 @@ void cloud_serve_bucket(Cloud *cloud, HttpCall *call, CloudPrincipal *principal)
         _cleanup_(free) char *key =
                 http_server_decode(*slash ? slash + 1 : slash, *slash ? strlen(slash + 1) : 0);
         const char *owner = http_call_header(call, "x-amz-expected-bucket-owner");
-        Asked asked = {.cloud = cloud, .call = call, .principal = principal, .key = key};
+        CloudAsked asked = {.cloud = cloud, .call = call, .principal = principal, .key = key};
 
-        asked.bucket = name && key ? find_bucket(cloud, name) : NULL;
-        if (!asked.bucket)
+        asked.bucket = name ? find_bucket(cloud, name) : NULL;
+        if (!name || !key)
+                cloud_refuse(cloud, call, 400, "InvalidURI", "Couldn't parse the specified URI.");
+        else if (!name[0] && text_equal(http_call_method(call), "GET"))
+                cloud_serve_buckets(&asked);
+        else if (!asked.bucket)
                 cloud_refuse(
                         cloud, call, 404, "NoSuchBucket", "The specified bucket does not exist");
         else if (owner && !text_equal(owner, CLOUD_ACCOUNT))
-                deny(&asked);
-        else if (key[0])
-                serve_object(&asked);
+                cloud_asked_deny(&asked);
         else
-                serve_bucket_itself(&asked);
+                serve(&asked);
 }

@@ -8,6 +8,13 @@
 #define CLOUD_KEY_MAX     1024U
 #define CLOUD_OBJECTS_MAX 100000U
 #define CLOUD_ETAG_MAX    40U
+#define CLOUD_ID_MAX      17U
+#define CLOUD_LISTING_MAX (16U * 1024U * 1024U)
+#define CLOUD_SIGNALS_MAX 1000U /* of one handle */
+
+#define CLOUD_XML          "application/xml"
+#define CLOUD_XML_HEAD     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+#define CLOUD_S3_NAMESPACE "http://s3.amazonaws.com/doc/2006-03-01/"
 
 typedef struct CloudObject {
         char *key;
@@ -21,13 +28,14 @@ typedef struct CloudObject {
 typedef struct CloudBucket {
         struct CloudBucket *next;
         char name[CLOUD_BUCKET_MAX];
+        Usec created;         /* wall */
         CloudObject *objects; /* sorted by key */
         size_t n_objects;
 } CloudBucket;
 
 typedef struct CloudSecret {
         struct CloudSecret *next;
-        char *arn, *text;
+        char *name, *arn, *text;
 } CloudSecret;
 
 typedef struct CloudIssued {
@@ -46,10 +54,10 @@ struct CloudPrincipal {
 struct CloudHandle {
         CloudHandle *next;
         Cloud *cloud;
-        char *name, *target, *url;
+        char *name, *path, *url;
         CloudSignalled signalled;
         void *userdata;
-        char *ids[16]; /* UniqueIds that were told */
+        char **ids; /* UniqueIds that were told: at most CLOUD_SIGNALS_MAX */
         size_t n_ids;
         bool closed;
 };
@@ -62,19 +70,63 @@ struct Cloud {
         CloudBucket *buckets;
         CloudSecret *secrets;
         CloudHandle *handles;
-        uint64_t requests;
+        const CloudKeys *formation_keys; /* what the handles are signed with */
+        char request_id[CLOUD_ID_MAX];   /* of the request that is being answered */
 };
 
-/* An error as S3 words it. */
+/* A request to S3, taken apart. */
+typedef struct CloudAsked {
+        Cloud *cloud;
+        HttpCall *call;
+        CloudPrincipal *principal;
+        CloudBucket *bucket; /* NULL: all of them */
+        const char *key;     /* decoded; "": the bucket itself */
+} CloudAsked;
+
+/* An error as the service that is asked words it. `details` is XML, for S3's alone. */
 void cloud_refuse(
         Cloud *cloud, HttpCall *call, unsigned status, const char *code, const char *text);
+void cloud_refuse_with(Cloud *cloud,
+        HttpCall *call,
+        unsigned status,
+        const char *code,
+        const char *text,
+        const char *details);
 
-/* Who has signed the request? NULL: it has been refused. `service`: "s3", "secretsmanager". */
-CloudPrincipal *cloud_authenticate(Cloud *cloud, HttpCall *call, const char *service);
+/* Who has signed the request, by its header or its query? NULL: it has been refused. */
+CloudPrincipal *cloud_authenticate(Cloud *cloud, HttpCall *call, bool s3);
+
+/* A PUT's presigned URL, as a heap string; NULL: no memory. `path` is percent-encoded as it is
+ * signed. */
+char *cloud_presign(const Cloud *cloud, const CloudKeys *keys, const char *path, Usec lifetime);
 
 /* Serve what is theirs. */
 void cloud_serve_bucket(Cloud *cloud, HttpCall *call, CloudPrincipal *principal);
 void cloud_serve_secret(Cloud *cloud, HttpCall *call, CloudPrincipal *principal);
 void cloud_serve_handle(Cloud *cloud, HttpCall *call);
+void cloud_serve_buckets(const CloudAsked *asked); /* ListBuckets */
+void cloud_serve_listing(const CloudAsked *asked); /* ListObjects, V1 and V2, ListObjectVersions */
 
 void cloud_bucket_free(CloudBucket *bucket);
+CloudObject *cloud_find_object(const CloudBucket *bucket, const char *key);
+void cloud_drop_object(CloudBucket *bucket, const char *key);
+
+/* May they? `key` "": on the bucket. */
+bool cloud_asked_may(const CloudAsked *asked,
+        const char *action,
+        const char *key,
+        const PolicyContext *context,
+        size_t n_context);
+void cloud_asked_deny(const CloudAsked *asked);
+
+/* "Tue, 24 Nov 2026 09:05:00 GMT" (RFC 9110, 5.6.7). */
+#define CLOUD_HTTP_DATE_MAX 30U
+void cloud_format_http_date(Usec wall, char ret[CLOUD_HTTP_DATE_MAX]);
+
+/* XML's own letters as entities. */
+int cloud_append_escaped(Buffer *ret, const char *text);
+
+/* The ETag of what is not encrypted: the content's MD5, in hexadecimal and quotes. And that as
+ * Content-MD5 has it, a heap string. -ENOMEM. */
+int cloud_etag(const void *data, size_t size, char ret[CLOUD_ETAG_MAX]);
+char *cloud_md5_base64(const void *data, size_t size);

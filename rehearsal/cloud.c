@@ -11,6 +11,9 @@
 
 #define HANDLES     "/cloudformation-waitcondition-" CLOUD_REGION "/"
 #define SIGNAL_MAX  4096U
+#define HANDLE_LIFE (24 * USEC_PER_HOUR)
+#define JSON        "application/x-amz-json-1.1"
+#define CONTEXT_MAX 8U
 #define SECRETS_GET "secretsmanager.GetSecretValue"
 
 static void make_word(char *place, size_t length, const char *digits)
@@ -20,29 +23,45 @@ static void make_word(char *place, size_t length, const char *digits)
         place[length] = '\0';
 }
 
-void cloud_refuse(Cloud *cloud, HttpCall *call, unsigned status, const char *code, const char *text)
+static void refuse_in_json(HttpCall *call, unsigned status, const char *code, const char *text)
 {
         _cleanup_(buffer_done) Buffer body = BUFFER_INIT(16 * 1024);
-        char id[17];
+        _cleanup_(json_free) Json *json = json_new_object();
 
-        (void)cloud;
-        make_word(id, 16, "0123456789ABCDEF");
-        http_call_set_header(call, "x-amz-request-id", id);
+        (void)json_set_text(json, "__type", code);
+        (void)json_set_text(json, "message", text);
+        (void)json_format(json, JSON_ONE_LINE, &body);
+        http_call_set_header(call, "x-amzn-ErrorType", code);
+        http_call_answer(call, status, JSON, buffer_text(&body), body.size);
+}
+
+void cloud_refuse_with(Cloud *cloud,
+        HttpCall *call,
+        unsigned status,
+        const char *code,
+        const char *text,
+        const char *details)
+{
+        _cleanup_(buffer_done) Buffer body = BUFFER_INIT(CLOUD_LISTING_MAX);
+
         if (http_call_header(call, "x-amz-target")) {
-                (void)buffer_append_format(
-                        &body, "{\"__type\":\"%s\",\"message\":\"%s\"}", code, text);
-                http_call_set_header(call, "x-amzn-ErrorType", code);
-                http_call_answer(
-                        call, status, "application/x-amz-json-1.1", buffer_text(&body), body.size);
+                refuse_in_json(call, status, code, text);
                 return;
         }
         (void)buffer_append_format(&body,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s"
-                "</Message><RequestId>%s</RequestId></Error>",
+                CLOUD_XML_HEAD "<Error><Code>%s</Code><Message>%s</Message>%s<Resource>",
                 code,
                 text,
-                id);
-        http_call_answer(call, status, "application/xml", buffer_text(&body), body.size);
+                details);
+        (void)cloud_append_escaped(&body, http_call_path(call));
+        (void)buffer_append_format(
+                &body, "</Resource><RequestId>%s</RequestId></Error>", cloud->request_id);
+        http_call_answer(call, status, CLOUD_XML, buffer_text(&body), body.size);
+}
+
+void cloud_refuse(Cloud *cloud, HttpCall *call, unsigned status, const char *code, const char *text)
+{
+        cloud_refuse_with(cloud, call, status, code, text, "");
 }
 
 /* --- who --- */
@@ -98,10 +117,26 @@ bool cloud_authorize(const CloudPrincipal *principal,
         const PolicyContext *context,
         size_t n_context)
 {
-        return policy_allows(&principal->policies, action, resource, context, n_context);
+        /* The way over loopback stands for the way over TLS. */
+        PolicyContext whole[CONTEXT_MAX] = {{"aws:SecureTransport", "true"}};
+        size_t n = 1;
+
+        for (size_t i = 0; i < n_context && n < CONTEXT_MAX; i++)
+                whole[n++] = context[i];
+        return policy_allows(&principal->policies, action, resource, whole, n);
 }
 
 /* --- secrets --- */
+
+static void secret_entry_free(CloudSecret *secret)
+{
+        if (!secret)
+                return;
+        free(secret->name);
+        free(secret->arn);
+        free(secret->text);
+        free(secret);
+}
 
 int cloud_add_secret(
         Cloud *cloud, const char *name, const char *text, const char **ret_arn, Error *ret_error)
@@ -109,53 +144,89 @@ int cloud_add_secret(
         CloudSecret *secret = calloc(1, sizeof(*secret));
 
         if (secret) {
+                secret->name = text_copy(name);
                 secret->arn = text_format("arn:aws:secretsmanager:" CLOUD_REGION ":" CLOUD_ACCOUNT
                                           ":secret:%s-a1b2c3",
                         name);
                 secret->text = text_copy(text);
         }
-        if (!secret || !secret->arn || !secret->text)
+        if (!secret || !secret->name || !secret->arn || !secret->text) {
+                secret_entry_free(secret);
                 return error_set(ret_error, -ENOMEM, "cannot keep the secret '%s': %m", name);
+        }
         secret->next = cloud->secrets;
         cloud->secrets = secret;
         *ret_arn = secret->arn;
         return 0;
 }
 
+/* By its ARN or its name. */
+static CloudSecret *find_secret(const Cloud *cloud, const char *id)
+{
+        CloudSecret *secret = cloud->secrets;
+
+        while (secret && !text_equal(secret->arn, id) && !text_equal(secret->name, id))
+                secret = secret->next;
+        return secret;
+}
+
+static void answer_secret(HttpCall *call, const CloudSecret *secret)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(256 * 1024);
+        _cleanup_(json_free) Json *answer = json_new_object();
+
+        (void)json_set_text(answer, "ARN", secret->arn);
+        (void)json_set_text(answer, "Name", secret->name);
+        (void)json_set_text(answer, "SecretString", secret->text);
+        (void)json_format(answer, JSON_ONE_LINE, &text);
+        http_call_answer(call, 200, JSON, buffer_text(&text), text.size);
+}
+
 void cloud_serve_secret(Cloud *cloud, HttpCall *call, CloudPrincipal *principal)
 {
-        _cleanup_(json_free) Json *asked = NULL, *answer = json_new_object();
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(256 * 1024);
+        _cleanup_(json_free) Json *asked = NULL;
         size_t size;
-        const char *body = http_call_body(call, &size), *id = NULL;
-        CloudSecret *secret = cloud->secrets;
+        const char *body = http_call_body(call, &size), *id = NULL, *resource;
+        const CloudSecret *secret = NULL;
 
         if (json_parse("body", body, size, &asked, NULL) == 0)
                 id = json_text(json_member(asked, "SecretId"));
-        while (secret && !text_equal(secret->arn, id))
-                secret = secret->next;
-        if (!id || !cloud_authorize(principal, "secretsmanager:GetSecretValue", id, NULL, 0)) {
+        if (!id) {
+                cloud_refuse(cloud, call, 400, "InvalidParameterException", "SecretId is missing.");
+                return;
+        }
+        secret = find_secret(cloud, id);
+        resource = secret ? secret->arn : id;
+        if (!cloud_authorize(principal, "secretsmanager:GetSecretValue", resource, NULL, 0))
                 cloud_refuse(cloud,
                         call,
                         400,
                         "AccessDeniedException",
                         "the role is not authorized to perform: secretsmanager:GetSecretValue");
-        } else if (!secret) {
+        else if (!secret)
                 cloud_refuse(cloud,
                         call,
                         400,
                         "ResourceNotFoundException",
                         "Secrets Manager can't find the specified secret.");
-        } else {
-                (void)json_set_text(answer, "ARN", secret->arn);
-                (void)json_set_text(answer, "SecretString", secret->text);
-                (void)json_format(answer, JSON_ONE_LINE, &text);
-                http_call_answer(
-                        call, 200, "application/x-amz-json-1.1", buffer_text(&text), text.size);
-        }
+        else
+                answer_secret(call, secret);
 }
 
 /* --- handles --- */
+
+static void handle_free(CloudHandle *handle)
+{
+        if (!handle)
+                return;
+        for (size_t i = 0; i < handle->n_ids; i++)
+                free(handle->ids[i]);
+        free(handle->ids);
+        free(handle->name);
+        free(handle->path);
+        free(handle->url);
+        free(handle);
+}
 
 int cloud_add_handle(Cloud *cloud,
         const char *name,
@@ -165,27 +236,25 @@ int cloud_add_handle(Cloud *cloud,
         Error *ret_error)
 {
         CloudHandle *handle = calloc(1, sizeof(*handle));
-        char signature[65];
 
-        make_word(signature, 64, "0123456789abcdef");
         if (handle) {
                 *handle = (CloudHandle){
                         .cloud = cloud,
                         .name = text_copy(name),
-                        .target = text_format(HANDLES
-                                "arn%%3Aaws%%3Acloudformation%%3A" CLOUD_REGION "%%3A" CLOUD_ACCOUNT
-                                "%%3Astack/%s?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=86400&"
-                                "X-Amz-SignedHeaders=host&X-Amz-Signature=%s",
-                                name,
-                                signature),
+                        .path = text_format(HANDLES "arn%%3Aaws%%3Acloudformation%%3A" CLOUD_REGION
+                                                    "%%3A" CLOUD_ACCOUNT "%%3Astack/%s",
+                                name),
                         .signalled = signalled,
                         .userdata = userdata,
                 };
-                if (handle->target)
-                        handle->url = text_format("%s%s", cloud->endpoint, handle->target);
+                if (handle->path)
+                        handle->url = cloud_presign(
+                                cloud, cloud->formation_keys, handle->path, HANDLE_LIFE);
         }
-        if (!handle || !handle->name || !handle->url)
+        if (!handle || !handle->name || !handle->url) {
+                handle_free(handle);
                 return error_set(ret_error, -ENOMEM, "cannot make the handle '%s': %m", name);
+        }
         handle->next = cloud->handles;
         cloud->handles = handle;
         *ret = handle;
@@ -217,12 +286,21 @@ static bool has_foreign_header(const HttpCall *call)
 
 static bool is_news(CloudHandle *handle, const char *id)
 {
+        char **ids, *copy;
+
         for (size_t i = 0; i < handle->n_ids; i++)
                 if (text_equal(handle->ids[i], id))
                         return false;
-        if (handle->n_ids < ELEMENTS(handle->ids))
-                handle->ids[handle->n_ids++] = text_copy(id);
-        return true;
+        ids = handle->n_ids < CLOUD_SIGNALS_MAX
+                      ? reallocarray(handle->ids, handle->n_ids + 1, sizeof(*ids))
+                      : NULL;
+        if (!ids)
+                return false;
+        handle->ids = ids;
+        copy = text_copy(id);
+        if (copy)
+                ids[handle->n_ids++] = copy;
+        return copy != NULL;
 }
 
 static void take_signal(CloudHandle *handle, HttpCall *call)
@@ -253,16 +331,20 @@ void cloud_serve_handle(Cloud *cloud, HttpCall *call)
 {
         CloudHandle *handle = cloud->handles;
 
-        while (handle && !text_equal(handle->target, http_call_target(call)))
+        while (handle && !text_equal(handle->path, http_call_path(call)))
                 handle = handle->next;
-        if (!handle || has_foreign_header(call))
+        if (has_foreign_header(call))
                 cloud_refuse(cloud,
                         call,
                         403,
                         "SignatureDoesNotMatch",
                         "The request signature we calculated does not match the signature you "
                         "provided.");
-        else if (!text_equal(http_call_method(call), "PUT") || handle->closed)
+        else if (!cloud_authenticate(cloud, call, true))
+                return; /* it has been refused */
+        else if (!handle)
+                cloud_refuse(cloud, call, 403, "AccessDenied", "Access Denied");
+        else if (handle->closed)
                 cloud_refuse(cloud, call, 403, "AccessDenied", "Request has expired");
         else
                 take_signal(handle, call);
@@ -276,12 +358,14 @@ static void on_call(HttpCall *call, void *userdata)
         const char *target = http_call_header(call, "x-amz-target");
         CloudPrincipal *principal;
 
-        cloud->requests++;
+        make_word(cloud->request_id, CLOUD_ID_MAX - 1, "0123456789ABCDEF");
+        http_call_set_header(call, "x-amz-request-id", cloud->request_id);
+        http_call_set_header(call, "Server", "AmazonS3");
         if (text_starts(http_call_path(call), HANDLES)) {
                 cloud_serve_handle(cloud, call);
                 return;
         }
-        principal = cloud_authenticate(cloud, call, target ? "secretsmanager" : "s3");
+        principal = cloud_authenticate(cloud, call, !target);
         if (!principal)
                 return;
         if (!target)
@@ -294,7 +378,9 @@ static void on_call(HttpCall *call, void *userdata)
 
 int cloud_new(EventLoop *loop, const char *address, Cloud **ret, Error *ret_error)
 {
+        static const PolicySet nothing = {};
         _cleanup_(cloud_free) Cloud *cloud = calloc(1, sizeof(*cloud));
+        CloudPrincipal *formation;
         int r;
 
         if (!cloud)
@@ -303,20 +389,14 @@ int cloud_new(EventLoop *loop, const char *address, Cloud **ret, Error *ret_erro
         if (r < 0)
                 return r;
         cloud->endpoint = text_format("http://%s:%u", address, http_server_port(cloud->server));
-        if (!cloud->endpoint)
+        r = cloud_add_principal(cloud, "cloudformation", &nothing, &formation, ret_error);
+        if (r < 0)
+                return r;
+        cloud->formation_keys = cloud_issue_keys(formation, USEC_INFINITY);
+        if (!cloud->endpoint || !cloud->formation_keys)
                 return error_set(ret_error, -ENOMEM, "cannot make a cloud: %m");
         *ret = TAKE_PTR(cloud);
         return 0;
-}
-
-static void handle_free(CloudHandle *handle)
-{
-        for (size_t i = 0; i < handle->n_ids; i++)
-                free(handle->ids[i]);
-        free(handle->name);
-        free(handle->target);
-        free(handle->url);
-        free(handle);
 }
 
 /* Ends a list whose elements are freed by `function`. */
@@ -330,13 +410,6 @@ static void principal_free(CloudPrincipal *principal)
 {
         free(principal->name);
         free(principal);
-}
-
-static void secret_entry_free(CloudSecret *secret)
-{
-        free(secret->arn);
-        free(secret->text);
-        free(secret);
 }
 
 Cloud *cloud_free(Cloud *cloud)

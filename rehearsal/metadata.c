@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #define TOKEN_SIZE  57U
 #define TTL_MAX     21600
 #define RENEW_AHEAD (5 * USEC_PER_MINUTE)
+#define VALUES      "/latest/meta-data/"
+#define ROLES       VALUES "iam/security-credentials"
 #define PLAIN       "text/plain"
 #define TEXT_MAX    (64U * 1024U)
 
@@ -131,15 +134,37 @@ static void answer_keys(MetadataHost *host, HttpCall *call)
 
 static void answer_role(MetadataHost *host, HttpCall *call)
 {
-        const char *rest =
-                http_call_path(call) + strlen("/latest/meta-data/iam/security-credentials/");
+        const char *rest = http_call_path(call) + strlen(ROLES);
 
-        if (host->options.role_name && !*rest)
+        rest += *rest == '/';
+        if (!host->options.role_name)
+                answer_status(call, 404);
+        else if (!*rest)
                 answer(call, host->options.role_name);
-        else if (host->options.role_name && text_equal(rest, host->options.role_name))
+        else if (text_equal(rest, host->options.role_name))
                 answer_keys(host, call);
         else
                 answer_status(call, 404);
+}
+
+static void answer_profile(const MetadataHost *host, HttpCall *call)
+{
+        Json *json;
+        char updated[CLOCK_UTC_MAX];
+        _cleanup_(free) char *arn = NULL;
+
+        if (!host->options.role_name) {
+                answer_status(call, 404);
+                return;
+        }
+        json = json_new_object();
+        arn = text_format(
+                "arn:aws:iam::" CLOUD_ACCOUNT ":instance-profile/%s", host->options.role_name);
+        clock_format_utc(clock_wall(&clock_system), updated);
+        (void)json_set_text(json, "Code", "Success");
+        (void)json_set_text(json, "LastUpdated", updated);
+        (void)json_set_text(json, "InstanceProfileArn", arn ? arn : "");
+        answer_json(call, json);
 }
 
 static void answer_user_data(MetadataHost *host, HttpCall *call)
@@ -172,6 +197,18 @@ static const char *find_value(const MetadataHost *host, const char *path, char *
                 return "amazonaws.com";
         if (text_equal(path, "services/partition"))
                 return "aws";
+        if (text_equal(path, "mac")) {
+                in_addr_t address = ntohl(inet_addr(options->address));
+
+                (void)snprintf(place,
+                        size,
+                        "02:00:%02x:%02x:%02x:%02x",
+                        address >> 24,
+                        address >> 16 & 255,
+                        address >> 8 & 255,
+                        address & 255);
+                return place;
+        }
         if (text_equal(path, "local-hostname") || text_equal(path, "hostname")) {
                 (void)snprintf(place, size, "ip-%s", options->address);
                 for (char *c = place; *c; c++)
@@ -184,12 +221,22 @@ static const char *find_value(const MetadataHost *host, const char *path, char *
 
 static void on_call(HttpCall *call, void *userdata)
 {
+        static const char names[] = "ami-id\nhostname\niam/\ninstance-id\ninstance-type\n"
+                                    "local-hostname\nlocal-ipv4\nmac\nplacement/\nservices/";
         MetadataHost *host = userdata;
         const char *path = http_call_path(call), *value;
         char place[128];
 
-        if (text_equal(path, "/latest/api/token") && text_equal(http_call_method(call), "PUT")) {
-                give_token(host, call);
+        if (text_equal(path, "/latest/api/token")) {
+                if (text_equal(http_call_method(call), "PUT"))
+                        give_token(host, call);
+                else
+                        answer_status(call, 405);
+                return;
+        }
+        if (!text_equal(http_call_method(call), "GET") &&
+                !text_equal(http_call_method(call), "HEAD")) {
+                answer_status(call, 405);
                 return;
         }
         if (!has_token(host, call)) {
@@ -200,11 +247,14 @@ static void on_call(HttpCall *call, void *userdata)
                 answer_user_data(host, call);
         else if (text_equal(path, "/latest/dynamic/instance-identity/document"))
                 answer_identity(host, call);
-        else if (text_starts(path, "/latest/meta-data/iam/security-credentials/"))
+        else if (text_starts(path, ROLES))
                 answer_role(host, call);
-        else if (text_starts(path, "/latest/meta-data/") &&
-                 (value = find_value(
-                          host, path + strlen("/latest/meta-data/"), place, sizeof(place))))
+        else if (text_equal(path, VALUES))
+                answer(call, names);
+        else if (text_equal(path, VALUES "iam/info"))
+                answer_profile(host, call);
+        else if (text_starts(path, VALUES) &&
+                 (value = find_value(host, path + strlen(VALUES), place, sizeof(place))))
                 answer(call, value);
         else
                 answer_status(call, 404);
