@@ -422,3 +422,8 @@ Usec instance_launched(const Instance *instance)
 {
         return instance->launched;
 }
+
+bool instance_is_running(const Instance *instance)
+{
+        return instance->child != NULL;
+}

@@ -46,5 +46,7 @@ const char *instance_root(const Instance *instance);
 const char *instance_metadata(const Instance *instance); /* the endpoint */
 Usec instance_launched(const Instance *instance);        /* wall */
 
+bool instance_is_running(const Instance *instance); /* its user-data has not ended yet */
+
 /* Runs the user-data again, as a person or the unit at boot would. */
 int instance_run(Instance *instance, Error *ret_error);

@@ -21,6 +21,8 @@
 #define SVG_MAX       (8U * 1024U * 1024U)
 #define KEYS_LIFETIME USEC_PER_HOUR
 #define PROJECT       "flocker"
+#define LINGER_TIME   (3 * USEC_PER_SEC)
+#define LINGER_STEP   (5 * USEC_PER_MSEC)
 
 typedef struct Arguments {
         OptionTexts parameters, faults;
@@ -123,6 +125,8 @@ typedef struct Rehearsal {
         CfnTemplate *template;
         CfnParameterSet parameters;
         Stack *stack;
+        EventTimer *linger;
+        Usec linger_until;
         StackFault faults[STACK_FAULTS_MAX];
         size_t n_faults;
 } Rehearsal;
@@ -130,6 +134,7 @@ typedef struct Rehearsal {
 static void rehearsal_done(Rehearsal *rehearsal)
 {
         rehearsal->stack = stack_free(rehearsal->stack);
+        rehearsal->linger = event_timer_free(rehearsal->linger);
         cfn_parameter_set_done(&rehearsal->parameters);
         rehearsal->template = cfn_template_free(rehearsal->template);
         ground_done(&rehearsal->ground);
@@ -284,12 +289,25 @@ static void on_said(const char *name, const char *line, void *userdata)
         (void)fflush(stdout);
 }
 
-static void on_finished(StackState state, void *userdata)
+/* Machines that have signalled still write down that they have. */
+static void on_linger(void *userdata)
 {
         Rehearsal *rehearsal = userdata;
 
-        (void)state;
-        event_loop_end(rehearsal->ground.loop);
+        if (stack_count_running(rehearsal->stack) > 0 &&
+                !clock_passed(&clock_system, rehearsal->linger_until))
+                event_timer_set(rehearsal->linger, LINGER_STEP);
+        else
+                event_loop_end(rehearsal->ground.loop);
+}
+
+static void on_finished(StackState state, void *userdata)
+{
+        Rehearsal *rehearsal = userdata;
+        Usec time = state == STACK_COMPLETE ? LINGER_TIME : 0;
+
+        rehearsal->linger_until = clock_deadline(&clock_system, time);
+        event_timer_set(rehearsal->linger, 0);
 }
 
 static void on_output(const char *name, const char *value, const char *description, void *userdata)
@@ -389,8 +407,11 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
                 .finished = on_finished,
                 .userdata = rehearsal,
         };
-        int r = stack_new(&stack, &rehearsal->stack, ret_error);
+        int r;
 
+        if (event_timer_new(rehearsal->ground.loop, on_linger, rehearsal, &rehearsal->linger) < 0)
+                return error_set(ret_error, -ENOMEM, "cannot rehearse: %m");
+        r = stack_new(&stack, &rehearsal->stack, ret_error);
         if (r < 0)
                 return r;
         event_loop_run(rehearsal->ground.loop);

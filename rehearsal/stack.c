@@ -462,3 +462,13 @@ StackInstance stack_get_instance(const Stack *stack, size_t index)
                 .metadata = resource->instance ? instance_metadata(resource->instance) : NULL,
         };
 }
+
+size_t stack_count_running(const Stack *stack)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < stack->count; i++)
+                count += stack->resources[i].instance &&
+                         instance_is_running(stack->resources[i].instance);
+        return count;
+}

@@ -81,5 +81,6 @@ typedef struct StackInstance {
         const char *address;
         const char *metadata; /* endpoint; NULL: it is not there any more */
 } StackInstance;
+size_t stack_count_running(const Stack *stack); /* whose user-data has not ended yet */
 size_t stack_count_instances(const Stack *stack);
 StackInstance stack_get_instance(const Stack *stack, size_t index);

@@ -112,15 +112,25 @@ static Usec end_of(const Timeline *timeline, const TimelineStep *step)
         return step->end > 0 ? step->end : timeline->ended;
 }
 
+/* The distance of ticks: 1, 2 or 5 of a power of ten, so that there are at most TICKS. */
+static Usec find_step_width(Usec whole)
+{
+        static const Usec factors[] = {1, 2, 5};
+
+        for (Usec unit = USEC_PER_MSEC;; unit *= 10)
+                for (size_t i = 0; i < ELEMENTS(factors); i++)
+                        if (whole / (factors[i] * unit) <= TICKS)
+                                return factors[i] * unit;
+}
+
 static int draw_axis(const Timeline *timeline, int height, Buffer *ret)
 {
-        Usec whole = timeline->ended - timeline->began;
+        Usec whole = timeline->ended - timeline->began, step = find_step_width(whole);
         int r = 0;
 
-        for (int i = 0; i <= TICKS && r == 0; i++) {
-                Usec at = whole * (Usec)i / TICKS;
+        for (Usec at = 0; at <= whole && r == 0; at += step) {
                 char span[CLOCK_SPAN_MAX];
-                int x = LEFT + WIDTH * i / TICKS;
+                int x = x_of(timeline, timeline->began + at);
 
                 r = buffer_append_format(ret,
                         "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" class=\"tick\"/>"
@@ -178,22 +188,33 @@ static int draw_step(const Timeline *timeline, const TimelineStep *step, int y, 
                 step->waits_for);
 }
 
-static int draw_machine(
-        const Timeline *timeline, const TimelineMachine *machine, int *y, Buffer *ret)
+static int count_rows(const TimelineMachine *machine)
 {
-        int rows = machine->n_steps > 0 ? (int)machine->n_steps : 1, r;
+        return machine->n_steps > 0 ? (int)machine->n_steps : 1;
+}
 
-        r = buffer_append_format(ret,
+static int draw_lane(const TimelineMachine *machine, int *y, Buffer *ret)
+{
+        int height = count_rows(machine) * ROW, top = *y;
+
+        *y += height + GAP;
+        return buffer_append_format(ret,
                 "<rect x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" class=\"lane\"/>"
                 "<text x=\"12\" y=\"%d\" class=\"name\">%s</text>\n",
-                *y - 3,
+                top - 3,
                 LEFT + WIDTH + RIGHT,
-                rows * ROW + 6,
-                *y + ROW - 6,
+                height + 6,
+                top + ROW - 6,
                 machine->name);
+}
+
+static int draw_steps(const Timeline *timeline, const TimelineMachine *machine, int *y, Buffer *ret)
+{
+        int r = 0;
+
         for (size_t i = 0; i < machine->n_steps && r == 0; i++)
                 r = draw_step(timeline, &machine->steps[i], *y + (int)i * ROW, ret);
-        *y += rows * ROW + GAP;
+        *y += count_rows(machine) * ROW + GAP;
         return r;
 }
 
@@ -201,11 +222,8 @@ static int measure_height(const Timeline *timeline)
 {
         int height = TOP + 40;
 
-        for (size_t i = 0; i < timeline->n_machines; i++) {
-                size_t rows = timeline->machines[i].n_steps;
-
-                height += (int)(rows > 0 ? rows : 1) * ROW + GAP;
-        }
+        for (size_t i = 0; i < timeline->n_machines; i++)
+                height += count_rows(&timeline->machines[i]) * ROW + GAP;
         return height;
 }
 
@@ -216,7 +234,7 @@ int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error)
                 ".name{font-weight:bold}.title{font-size:16px;font-weight:bold}"
                 ".tick{stroke:#ddd}.lane{fill:#f4f6f8}.work{fill:#2f74c0}.wait{fill:#c9d8e8}"
                 ".failed{fill:#c0392b}.open{fill:#e0a030}";
-        int height = measure_height(timeline), y = TOP, r;
+        int height = measure_height(timeline), lane = TOP, y = TOP, r;
         char span[CLOCK_SPAN_MAX];
 
         r = buffer_append_format(ret,
@@ -229,9 +247,11 @@ int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error)
                 timeline->title,
                 clock_format_span(timeline->ended - timeline->began, span));
         for (size_t i = 0; i < timeline->n_machines && r == 0; i++)
-                r = draw_machine(timeline, &timeline->machines[i], &y, ret);
+                r = draw_lane(&timeline->machines[i], &lane, ret);
         if (r == 0)
                 r = draw_axis(timeline, height, ret);
+        for (size_t i = 0; i < timeline->n_machines && r == 0; i++)
+                r = draw_steps(timeline, &timeline->machines[i], &y, ret);
         if (r == 0)
                 r = buffer_append_format(ret,
                         "<rect x=\"12\" y=\"%d\" width=\"12\" height=\"12\" class=\"work\"/>"

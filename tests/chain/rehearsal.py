@@ -35,10 +35,10 @@ def stem(name):
     return re.sub(r"X[0-9a-f]{8}$", "", name)
 
 
-def left_behind():
-    folders = glob.glob("/tmp/flocker-rehearsal.*") + glob.glob(f"{os.environ.get('TMPDIR', '/tmp')}/flocker-rehearsal.*")
-    processes = subprocess.run(["pgrep", "-f", f"{REHEARSAL} as "], capture_output=True, text=True).stdout.split()
-    return set(folders), set(processes)
+def left_behind(folder):
+    """Folders and processes of rehearsals whose temporary files lie there."""
+    processes = subprocess.run(["pgrep", "-f", f"{folder}/flocker-rehearsal"], capture_output=True, text=True).stdout.split()
+    return set(glob.glob(f"{folder}/flocker-rehearsal.*")), set(processes)
 
 
 def test_every_component_set_and_swarm_mode_comes_up(fixture):
@@ -122,24 +122,24 @@ def test_two_stacks_at_once():
 
 
 def test_nothing_is_left_however_it_ends():
-    before = left_behind()
-    expect(rehearse(*PLAIN, "-q").status, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        process = subprocess.Popen([REHEARSAL, *PLAIN, "-q", "--fault=ControlNode:publish-docker-ca:hang"], stdout=subprocess.PIPE, text=True)
-        for line in process.stdout:
-            if "ClientNodeCondition" in line:
-                break
-        time.sleep(0.3)
-        process.send_signal(number)
-        process.communicate(timeout=10)
-        time.sleep(0.3)
-        folders, processes = left_behind()
-        expect(processes - before[1], set(), f"processes behind signal {number}")
-        if number == signal.SIGKILL:  # nobody was left to take the folder away
-            for folder in folders - before[0]:
-                subprocess.run(["rm", "-rf", folder], check=True)
-        else:
-            expect(folders - before[0], set(), f"folders behind signal {number}")
+    with temporary() as folder:
+        environment = {**os.environ, "TMPDIR": folder}
+        expect(rehearse(*PLAIN, "-q", env=environment).status, 0)
+        expect(left_behind(folder), (set(), set()))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            process = subprocess.Popen([REHEARSAL, *PLAIN, "-q", "--fault=ControlNode:publish-docker-ca:hang"], stdout=subprocess.PIPE,
+                                       text=True, env=environment)
+            for line in process.stdout:
+                if "ClientNodeCondition" in line:
+                    break
+            time.sleep(0.3)
+            process.send_signal(number)
+            process.communicate(timeout=10)
+            time.sleep(0.5)
+            folders, processes = left_behind(folder)
+            expect(processes, set(), f"processes behind signal {number}")
+            if number != signal.SIGKILL:  # then nobody was left to take the folder away
+                expect(folders, set(), f"folders behind signal {number}")
 
 
 def test_bad_input_is_a_sentence_and_a_code():
