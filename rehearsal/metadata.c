@@ -137,11 +137,9 @@ static void answer_role(MetadataHost *host, HttpCall *call)
         const char *rest = http_call_path(call) + strlen(ROLES);
 
         rest += *rest == '/';
-        if (!host->options.role_name)
-                answer_status(call, 404);
-        else if (!*rest)
+        if (host->options.role_name && !*rest)
                 answer(call, host->options.role_name);
-        else if (text_equal(rest, host->options.role_name))
+        else if (host->options.role_name && text_equal(rest, host->options.role_name))
                 answer_keys(host, call);
         else
                 answer_status(call, 404);

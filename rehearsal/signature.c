@@ -531,10 +531,14 @@ static Fault find_payload(const HttpCall *call, Claim *claim, char own[DIGEST_SH
 }
 
 /* The order of the checks is S3's: form, time, scope, keys, signature, body. */
-static Fault check(Cloud *cloud, HttpCall *call, Claim *claim, CloudIssued **ret, Buffer *details)
+static Fault check(Cloud *cloud,
+        HttpCall *call,
+        Claim *claim,
+        char own[DIGEST_SHA256_HEX],
+        CloudIssued **ret,
+        Buffer *details)
 {
         const char *header = http_call_header(call, "Authorization");
-        char own[DIGEST_SHA256_HEX];
         CloudIssued *issued = cloud->issued;
         Fault fault;
 
@@ -569,8 +573,9 @@ CloudPrincipal *cloud_authenticate(Cloud *cloud, HttpCall *call, bool s3)
 {
         _cleanup_(buffer_done) Buffer details = BUFFER_INIT(2 * CANONICAL_MAX);
         Claim claim = {.s3 = s3};
+        char own[DIGEST_SHA256_HEX]; /* of the body as it came: the claim may point to it */
         CloudIssued *issued = NULL;
-        Fault fault = check(cloud, call, &claim, &issued, &details);
+        Fault fault = check(cloud, call, &claim, own, &issued, &details);
 
         if (fault == FAULT_NONE)
                 return issued->principal;

@@ -19,7 +19,7 @@
 #define ROW        20
 #define GAP        14
 #define TOP        56
-#define RIGHT      260 /* for labels behind the last bars */
+#define RIGHT      330 /* for labels behind the last bars */
 #define TICKS      8
 #define LINKS_MAX  64U
 #define NOTICEABLE (5 * USEC_PER_MSEC) /* a wait that is shorter made nobody late */
