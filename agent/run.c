@@ -25,6 +25,7 @@
 #define METADATA_TIME (5 * USEC_PER_MINUTE) /* a boot may be ahead of its metadata */
 #define SIGNAL_MARGIN (20 * USEC_PER_SEC)   /* before the stack's own time-out */
 #define STEP_GRACE    (300 * USEC_PER_MSEC) /* for a step to say itself that its time is up */
+#define IDENTITY_TIME (300 * USEC_PER_MSEC)
 #define USER_DATA     "user-data"
 
 typedef struct Arguments {
@@ -144,8 +145,9 @@ static int check_own_role(const RunSources *sources, const SettingsBook *book, E
                 book, (RoleKind)book->document_role, sources->force_role, ret_error);
 }
 
-/* What a person can get wrong is told before anything is asked or waited for. */
-static int check_slips(const RunSources *sources, Error *ret_error)
+/* What a person can get wrong is told before anything is asked or waited for. The handle is kept:
+ * whoever waits for it is told too. */
+static int check_slips(const RunSources *sources, SettingsBook *ret, Error *ret_error)
 {
         _cleanup_(settings_book_done) SettingsBook book = {};
         int r = settings_begin(&book, ret_error);
@@ -154,7 +156,11 @@ static int check_slips(const RunSources *sources, Error *ret_error)
                 r = read_file(&book, sources->document, ret_error);
         if (r == 0)
                 r = settings_read_texts(&book, sources->texts, ret_error);
-        return r < 0 ? r : check_own_role(sources, &book, ret_error);
+        if (r == 0)
+                r = check_own_role(sources, &book, ret_error);
+        if (r < 0)
+                ret->settings.signal = TAKE_PTR(book.settings.signal);
+        return r;
 }
 
 int run_read_settings(const RunSources *sources,
@@ -167,7 +173,7 @@ int run_read_settings(const RunSources *sources,
         int r = settings_begin(ret, ret_error);
 
         if (r == 0)
-                r = check_slips(sources, ret_error);
+                r = check_slips(sources, ret, ret_error);
         if (r == 0 && (sources->tags || !sources->document)) {
                 r = machine_open(sources->wait, &machine, ret_error);
                 if (r == 0)
@@ -457,6 +463,17 @@ static ProgressStyle find_style(const Run *run)
         return isatty(STDOUT_FILENO) ? PROGRESS_TERMINAL : PROGRESS_PLAIN;
 }
 
+/* Who this is, for the signal, where the settings were refused before that was asked. */
+static void find_identity(Run *run)
+{
+        Usec deadline = clock_deadline(&clock_system, IDENTITY_TIME);
+        _cleanup_(machine_done) Machine machine = {};
+
+        if (!run->identity.instance_id && machine_open(IDENTITY_TIME, &machine, NULL) == 0)
+                (void)metadata_get_identity(machine.metadata, deadline, &run->identity, NULL);
+        run->deadline = find_deadline(run);
+}
+
 /* A boot's settings that cannot be used are a failure of the machine, and signalled; a person's
  * command line is answered, no more. */
 static int refuse(Run *run, int code, const Error *error)
@@ -466,6 +483,7 @@ static int refuse(Run *run, int code, const Error *error)
 
         if (by_hand)
                 return command_fail(&run->line, code, error);
+        find_identity(run);
         report(run, "", error);
         return error_exit_status(code);
 }

@@ -18,7 +18,7 @@ int settings_check_role(const SettingsBook *book, RoleKind own, bool force, Erro
         if (own == ROLE_NONE || role == own || force)
                 return 0;
         return error_set(ret_error,
-                -EDOM,
+                -EINVAL,
                 "cannot become %s: this instance's own document says %s; --force-role does it all "
                 "the same",
                 role_kind_name(role),

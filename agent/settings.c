@@ -403,6 +403,19 @@ static int check_document(const SettingsBook *book, const YamlDocument *document
         return 0;
 }
 
+/* The handle first: whatever else is wrong with the document can then be signalled. */
+static int take_handle(SettingsBook *book, const YamlDocument *document, Error *ret_error)
+{
+        const YamlNode *root = yaml_root(document);
+        const YamlNode *node = root->kind == YAML_MAPPING ? yaml_member(root, "signal") : NULL;
+
+        if (!node || node->kind != YAML_SCALAR || node->length == 0 || book->settings.signal)
+                return 0;
+        if (secret_new(node->text, node->length, &book->settings.signal) < 0)
+                return error_set(ret_error, -ENOMEM, "cannot keep the handle: %m");
+        return 0;
+}
+
 int settings_read_document(
         SettingsBook *book, const char *name, const char *text, size_t size, Error *ret_error)
 {
@@ -412,6 +425,8 @@ int settings_read_document(
         int r;
 
         r = yaml_parse(name, text, size, &document, ret_error);
+        if (r == 0)
+                r = take_handle(book, document, ret_error);
         if (r == 0)
                 r = read_first_line(name, text, &book->document_role, ret_error);
         if (r == 0)

@@ -46,7 +46,7 @@ int settings_read_document(
 int settings_read_texts(SettingsBook *book, const SettingsTexts *texts, Error *ret_error);
 
 /* `own` is the role of the instance's own document (ROLE_NONE: unknown). A --role that contradicts
- * it is refused, naming both. -EDOM. */
+ * it is refused, naming both. -EINVAL: the command line is what is wrong. */
 int settings_check_role(const SettingsBook *book, RoleKind own, bool force, Error *ret_error);
 
 /* What no single setting can tell: is it complete, and does it fit together? -EDOM with what is

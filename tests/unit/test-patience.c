@@ -15,6 +15,7 @@ typedef struct Rules {
         Usec die_at;             /* a request after that passes the deadline, and is not answered */
         bool keep_null_versions; /* DELETE by key alone leaves a marker */
         Usec deny_until;         /* reads are refused until then, 404 from then on; 0: always */
+        Usec appears_at;         /* the set is there from then on; 0: never */
 } Rules;
 
 typedef struct Fixture {
@@ -55,10 +56,26 @@ static void answer_list(const Fixture *fixture, const char *head, Buffer *answer
         scripted_answer(answer, 200, "", body);
 }
 
-static void answer_read(const Fixture *fixture, Buffer *answer)
+/* A set of one object, as another machine has published it. */
+static void answer_set(const char *head, Buffer *answer)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(MANIFEST_SIZE_MAX);
+        Manifest manifest = {.cluster = "late", .writer = "i-control"};
+
+        assert_int_equal(manifest_add(&manifest, "docker/ca.pem", "CERTIFICATE", 11, NULL), 0);
+        assert_int_equal(manifest_format(&manifest, &text, NULL), 0);
+        scripted_answer(
+                answer, 200, "", strstr(head, MANIFEST) ? buffer_text(&text) : "CERTIFICATE");
+}
+
+static void answer_read(const Fixture *fixture, const char *head, Buffer *answer)
 {
         const Rules *rules = &fixture->rules;
 
+        if (rules->appears_at && passed(fixture) >= rules->appears_at) {
+                answer_set(head, answer);
+                return;
+        }
         if (rules->refuse_status && (!rules->deny_until || passed(fixture) < rules->deny_until))
                 scripted_refuse(answer, rules->refuse_status, "", rules->refuse_code);
         else
@@ -84,7 +101,7 @@ static void script(ScriptedServer *server, const char *head, Buffer *answer)
         if (text_starts(head, "GET /bucket/?"))
                 answer_list(fixture, head, answer);
         else if (text_starts(head, "GET "))
-                answer_read(fixture, answer);
+                answer_read(fixture, head, answer);
         else if (text_starts(head, "DELETE ") && fixture->rules.keep_null_versions &&
                  !strstr(head, "versionId="))
                 scripted_answer(answer, 204, "x-amz-delete-marker: true\r\n", "");
@@ -165,6 +182,19 @@ static void what_is_not_there_is_waited_for_to_the_deadline(void **state)
         assert_in_range(fixture->base.server.n_seen, 120, 260); /* a second apart, more at first */
         assert_says(&fixture->base.error, "cannot go on without 's3://bucket/x/" MANIFEST "'");
         assert_says(&fixture->base.error, "its writer has not published it");
+}
+
+/* Two machines that boot ten minutes apart: the one that waits has a second's delay at most. */
+static void what_comes_ten_minutes_late_is_taken(void **state)
+{
+        Fixture *fixture = *state;
+
+        begin(fixture, &(Rules){.appears_at = 10 * USEC_PER_MINUTE});
+        assert_int_equal(wait_for(fixture, 3600), S3_OK);
+        assert_seconds(fixture, 600, 602);
+        assert_string_equal(
+                secret_data(s3_store_set_get(fixture->set, "docker/ca.pem")), "CERTIFICATE");
+        assert_in_range(fixture->base.server.n_seen, 600, 1300);
 }
 
 static void a_wrong_secret_is_final_after_15_seconds(void **state)
@@ -399,6 +429,7 @@ static void a_purge_deletes_the_version_null(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TESTS_MAIN(TEST(what_is_not_there_is_waited_for_to_the_deadline),
+        TEST(what_comes_ten_minutes_late_is_taken),
         TEST(a_wrong_secret_is_final_after_15_seconds),
         TEST(a_token_that_stays_expired_is_final),
         TEST(a_denial_is_real_where_listing_is_allowed),
