@@ -1,6 +1,6 @@
 #!/bin/bash
 # An agent as the old installer had it: polls for the Docker CA, mints, polls for its tarball, unpacks.
-# shellcheck source-path=SCRIPTDIR source=lib.sh
+# shellcheck disable=SC1091
 . "$(dirname "$0")/lib.sh"
 
 docker=$WORK/docker

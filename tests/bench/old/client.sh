@@ -1,6 +1,6 @@
 #!/bin/bash
 # The client as the old installer had it: it began behind every node's signal.
-# shellcheck source-path=SCRIPTDIR source=lib.sh
+# shellcheck disable=SC1091
 . "$(dirname "$0")/lib.sh"
 
 docker=$WORK/docker

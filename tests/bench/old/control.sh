@@ -1,6 +1,6 @@
 #!/bin/bash
 # Control as the old installer had it: the Flocker certificates with openssl (flocker-ca's part), tarballs, s3cmd; then the Docker CA.
-# shellcheck source-path=SCRIPTDIR source=lib.sh
+# shellcheck disable=SC1091
 . "$(dirname "$0")/lib.sh"
 
 flocker=$WORK/flocker docker=$WORK/docker uuid=$(cat /proc/sys/kernel/random/uuid)
