@@ -23,7 +23,7 @@ int record_open(int root_fd, const Clock *clock, Record *ret, Error *ret_error)
 {
         Record record = {.fd = -1, .clock = clock, .node = -1};
         uint8_t bytes[16];
-        int r = random_bytes(bytes, sizeof(bytes), ret_error);
+        int r = random_get_bytes(bytes, sizeof(bytes), ret_error);
 
         if (r < 0)
                 return r;

@@ -130,7 +130,7 @@ static int temporary_name(const char *name, char *ret, size_t size, Error *ret_e
         char hex[2 * TEMPORARY_RANDOM + 1];
         int r;
 
-        r = random_bytes(bytes, sizeof(bytes), ret_error);
+        r = random_get_bytes(bytes, sizeof(bytes), ret_error);
         if (r < 0)
                 return r;
 

@@ -9,7 +9,7 @@ static uint64_t system_next(void *userdata)
         uint64_t number;
 
         (void)userdata;
-        if (random_bytes(&number, sizeof(number), NULL) < 0)
+        if (random_get_bytes(&number, sizeof(number), NULL) < 0)
                 abort(); /* a kernel older than 3.17: nothing of ours runs there */
         return number;
 }
@@ -30,7 +30,7 @@ uint64_t random_below(const Random *random, uint64_t limit)
         return number % limit;
 }
 
-int random_bytes(void *place, size_t size, Error *ret_error)
+int random_get_bytes(void *place, size_t size, Error *ret_error)
 {
         char *bytes = place;
 

@@ -17,4 +17,4 @@ uint64_t random_below(const Random *random, uint64_t limit);
 
 /* For keys, serials and identifiers: from the kernel, complete or a failure. Waits, as getrandom(2)
  * does, for the kernel's pool to be ready early in the boot. */
-int random_bytes(void *place, size_t size, Error *ret_error);
+int random_get_bytes(void *place, size_t size, Error *ret_error);

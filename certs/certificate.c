@@ -88,7 +88,7 @@ static int set_serial(X509 *x509, Error *ret_error)
         BIGNUM *number;
         int r;
 
-        r = random_bytes(bytes, sizeof(bytes), ret_error);
+        r = random_get_bytes(bytes, sizeof(bytes), ret_error);
         if (r < 0)
                 return r;
         bytes[0] |= 0x40; /* never zero, and of one length */

@@ -12,7 +12,7 @@ static int make_uuid(char ret[FLOCKER_UUID_SIZE], Error *ret_error)
         uint8_t bytes[16];
         int r;
 
-        r = random_bytes(bytes, sizeof(bytes), ret_error);
+        r = random_get_bytes(bytes, sizeof(bytes), ret_error);
         if (r == 0)
                 text_uuid4(bytes, ret);
         return r;
