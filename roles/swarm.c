@@ -32,11 +32,14 @@ static int get_info(Role *role, DockerInfo *ret, Error *ret_error)
 /* An image may have brought its Swarm along. */
 static int leave_foreign_swarm(Role *role, Error *ret_error)
 {
+        Docker *engine = NULL;
         int r;
 
         if (!(role->state.pending & STATE_PENDING_LEAVE))
                 return 0;
-        r = docker_swarm_leave(role->engine, role->step_deadline, ret_error);
+        r = role_get_engine(role, &engine, ret_error);
+        if (r == 0)
+                r = docker_swarm_leave(engine, role->step_deadline, ret_error);
         return r < 0 ? r : role_set_pending(role, STATE_PENDING_LEAVE, false, ret_error);
 }
 
@@ -60,6 +63,16 @@ static int check_swarm_state(const DockerInfo *info, Error *ret_error)
                 -EDOM,
                 "cannot use the engine's Swarm: %s; leave it (docker swarm leave --force)",
                 info->swarm_error[0] ? info->swarm_error : "it is in error");
+}
+
+/* The engine's state, once it is in a Swarm of its own or in none. */
+static int begin(Role *role, DockerInfo *ret, Error *ret_error)
+{
+        int r = leave_foreign_swarm(role, ret_error);
+
+        if (r == 0)
+                r = get_info(role, ret, ret_error);
+        return r == 0 ? check_swarm_state(ret, ret_error) : r;
 }
 
 static int publish_worker(Role *role, const Secret *token, const char *node, Error *ret_error)
@@ -102,11 +115,7 @@ static int start_builtin(Role *role, Error *ret_error)
         _cleanup_(secret_free) Secret *token = NULL;
         int r;
 
-        r = get_info(role, &info, ret_error);
-        if (r == 0)
-                r = check_swarm_state(&info, ret_error);
-        if (r == 0)
-                r = leave_foreign_swarm(role, ret_error);
+        r = begin(role, &info, ret_error);
         if (r == 0 && (info.swarm == DOCKER_SWARM_INACTIVE || !info.manager)) {
                 r = docker_swarm_init(
                         role->engine, role->instance.private_ip, role->step_deadline, ret_error);
@@ -192,22 +201,38 @@ static int parse_worker(const Secret *text, Worker *ret, Error *ret_error)
         return 0;
 }
 
+/* What became of a join that the engine did not see the end of: it goes on in the background, and
+ * another one would be refused then. */
+static int look_at_join(Role *role, DockerSwarmState *ret, Error *ret_error)
+{
+        _cleanup_(docker_info_done) DockerInfo info = {};
+        int r = get_info(role, &info, ret_error);
+
+        if (r == 0)
+                *ret = info.swarm;
+        return r;
+}
+
 /* A manager that was just told to begin may not answer yet; a token that is wrong stays wrong. */
 static int join(Role *role, const Worker *worker, Error *ret_error)
 {
         Usec deadline = usec_min(role->deadline, clock_deadline(role->clock, JOIN_TIME));
         Retry retry = RETRY_INIT(&join_policy, role->clock, role->random, deadline);
+        DockerSwarmState swarm = DOCKER_SWARM_INACTIVE;
+        int r = -EAGAIN;
 
         for (;;) {
-                int r = docker_swarm_join(role->engine,
-                        role->instance.private_ip,
-                        worker->managers,
-                        worker->token,
-                        deadline,
-                        ret_error);
-
+                if (swarm == DOCKER_SWARM_INACTIVE || swarm == DOCKER_SWARM_ERROR)
+                        r = docker_swarm_join(role->engine,
+                                role->instance.private_ip,
+                                worker->managers,
+                                worker->token,
+                                deadline,
+                                ret_error);
                 if (r != -EAGAIN || retry_wait(&retry, RETRY_TRANSIENT, 0) != RETRY_AGAIN)
                         return r;
+                if (look_at_join(role, &swarm, NULL) == 0 && swarm == DOCKER_SWARM_ACTIVE)
+                        return 0;
         }
 }
 
@@ -219,11 +244,7 @@ static int join_builtin(Role *role, Error *ret_error)
         S3Store *store;
         int r;
 
-        r = get_info(role, &info, ret_error);
-        if (r == 0)
-                r = check_swarm_state(&info, ret_error);
-        if (r == 0)
-                r = leave_foreign_swarm(role, ret_error);
+        r = begin(role, &info, ret_error);
         if (r == 0)
                 r = role_get_store(role, &store, ret_error);
         if (r == 0)

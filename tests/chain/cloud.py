@@ -37,8 +37,8 @@ class Machine:
         return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 env={**self.environment, **environment}, start_new_session=True, preexec_fn=die_with_parent)
 
-    def run(self, role, *words, **options):
-        return finish(self.start(f"--role={role}", f"--store={STORE}", *words, **options))
+    def run(self, role, *words, store=STORE, **options):
+        return finish(self.start(f"--role={role}", f"--store={store}", *words, **options))
 
     def read(self, path):
         return (self.root / path).read_text()

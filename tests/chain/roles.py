@@ -294,15 +294,22 @@ def test_people_on_the_client_have_nothing_to_set_up():
 
 
 def test_an_image_of_a_machine_does_not_carry_its_identity():
+    """Its certificates, its keys, its Swarm: all of the machine that the image was made of."""
     with Serve(2) as cloud:
         first, second = cloud.machines
         expect(first.run("control", *PLAIN).status, 0)
-        for part in ("var/lib/flocker-bootstrap", "etc/docker/tls"):
-            subprocess.run(["cp", "-a", first.root / part, (second.root / part).parent], check=True)
-        found = second.run("control", *PLAIN, "--until=make-docker-ca")
-        expect_in("this machine was made of an image of i-", found.out)
-        expect((first.root / "etc/docker/tls/key.pem").read_bytes() != (second.root / "etc/docker/tls/key.pem").read_bytes()
-               if (second.root / "etc/docker/tls/key.pem").exists() else True, True)
+        second.run("control", *PLAIN, store="s3://rehearsal/another")
+        state = second.root / "var/lib/flocker-bootstrap/state.json"
+        imaged = json.loads(state.read_text())
+        state.write_text(json.dumps({**imaged, "instance": "i-0123456789abcdef0"}))
+        keys = [(second.root / name).read_bytes() for name in ("etc/docker/tls/key.pem", "var/lib/flocker-bootstrap/docker-ca/ca-key.pem")]
+        found = second.run("control", *PLAIN, store="s3://rehearsal/third")
+        expect(found.status, 0, found.out)
+        expect_in("this machine was made of an image of i-0123456789abcdef0", found.out)
+        expect([one for one in ("make-docker-ca", "mint-docker-cert", "start-swarm", "signal") if one not in found.done], [], found.out)
+        expect([one.read_bytes() in keys for one in (second.root / "etc/docker/tls/key.pem", second.root / "var/lib/flocker-bootstrap/docker-ca/ca-key.pem")],
+               [False, False])
+        expect(json.loads(state.read_text())["worker"] != imaged["worker"], True, "the Swarm is another one")
 
 
 if __name__ == "__main__":
