@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "certs/flocker.h"
 #include "host/flocker.h"
+#include "roles/classic.h"
 #include "roles/files.h"
 #include "roles/members.h"
 #include "roles/paths.h"
@@ -122,6 +123,48 @@ static int check_engine(Role *role, SwarmMode mode, const DockerInfo *info, Erro
         return 0;
 }
 
+static int read_tls_identity(const Role *role, Identity *ret, Error *ret_error)
+{
+        return read_identity(role,
+                PATH_DOCKER_TLS "/ca.pem",
+                PATH_DOCKER_TLS "/cert.pem",
+                PATH_DOCKER_TLS "/key.pem",
+                ret,
+                ret_error);
+}
+
+/* Classic: the manager's container answers over TLS, and sees this engine. One that has ended says
+ * why. */
+static int verify_manager(Role *role, Error *ret_error)
+{
+        Retry retry = RETRY_INIT(&nodes_policy, role->clock, role->random, role->step_deadline);
+        _cleanup_(identity_done) Identity identity = {};
+        _cleanup_(docker_free) Docker *manager = NULL;
+        _cleanup_(free) char *address =
+                text_format("%s:%u", role->instance.private_ip, PORT_MANAGER);
+        int r = address ? read_tls_identity(role, &identity, ret_error) : -ENOMEM;
+
+        if (r == 0)
+                r = open_engine(role, address, &identity.tls, &manager, ret_error);
+        while (r == 0) {
+                _cleanup_(docker_info_done) DockerInfo info = {};
+                bool running = false;
+                int asked = docker_get_info(manager, role->step_deadline, &info, ret_error);
+
+                if (asked == 0 && info.classic_nodes > 0)
+                        return 0;
+                r = classic_manager_is_started(role, &running, ret_error);
+                if (r == 0 && retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
+                        r = asked < 0 ? asked
+                                      : error_set(ret_error,
+                                                -EIO,
+                                                "cannot verify the Swarm: its manager sees no "
+                                                "engine, not even this one; docker logs "
+                                                "swarm-manager says why");
+        }
+        return r;
+}
+
 /* The engine, asked over TLS with the certificate that was minted for it. */
 static int verify_engine(Role *role, Error *ret_error)
 {
@@ -134,12 +177,7 @@ static int verify_engine(Role *role, Error *ret_error)
 
         r = role_get_swarm_mode(role, &mode, ret_error);
         if (r == 0)
-                r = read_identity(role,
-                        PATH_DOCKER_TLS "/ca.pem",
-                        PATH_DOCKER_TLS "/cert.pem",
-                        PATH_DOCKER_TLS "/key.pem",
-                        &identity,
-                        ret_error);
+                r = read_tls_identity(role, &identity, ret_error);
         if (r < 0)
                 return r;
         address = text_format("%s:%u", role->instance.private_ip, role_engine_port(mode));
@@ -148,7 +186,11 @@ static int verify_engine(Role *role, Error *ret_error)
         r = open_engine(role, address, &identity.tls, &engine, ret_error);
         if (r == 0)
                 r = docker_get_info(engine, role->step_deadline, &info, ret_error);
-        return r < 0 ? r : check_engine(role, mode, &info, ret_error);
+        if (r == 0)
+                r = check_engine(role, mode, &info, ret_error);
+        if (r == 0 && mode == SWARM_CLASSIC && role->settings->role == ROLE_CONTROL)
+                r = verify_manager(role, ret_error);
+        return r;
 }
 
 /* A user's certificate for this one question, over control's own key: control keeps none, and a new
