@@ -87,6 +87,7 @@ int engine_serve_swarm(Engine *engine, Error *ret_error)
 void engine_swarm_init(Engine *engine, HttpCall *call)
 {
         char id[ID_MAX], cluster[ID_MAX], first[64], second[32], token[TOKEN_MAX];
+        _cleanup_(json_free) Json *body = engine_read_body(call);
         Error error = ERROR_INIT;
 
         if (engine_in_swarm(engine)) {
@@ -100,6 +101,13 @@ void engine_swarm_init(Engine *engine, HttpCall *call)
                 engine_refuse(call,
                         500,
                         "--live-restore daemon configuration is incompatible with swarm mode");
+                return;
+        }
+        if (!text_equal(engine_get(body, "AdvertiseAddr"), engine->part->address) &&
+                !text_starts(engine_get(body, "AdvertiseAddr"), "127.")) {
+                engine_refuse(call,
+                        400,
+                        "advertise address must be a non-zero IP address or network interface");
                 return;
         }
         if (engine_serve_swarm(engine, &error) < 0) {
@@ -158,6 +166,7 @@ void engine_swarm_join(Engine *engine, HttpCall *call)
         const char *manager = json_text(json_element(managers, 0));
         Error error = ERROR_INIT;
         char id[ID_MAX];
+        int r;
 
         if (engine_in_swarm(engine)) {
                 engine_refuse(call,
@@ -167,7 +176,7 @@ void engine_swarm_join(Engine *engine, HttpCall *call)
                 return;
         }
         if (!manager || !text_starts(engine_get(body, "JoinToken"), "SWMTKN-1-")) {
-                engine_refuse(call, 400, "invalid join token");
+                engine_refuse(call, 500, "invalid join token");
                 return;
         }
         make_id(id, 25);
@@ -175,8 +184,9 @@ void engine_swarm_join(Engine *engine, HttpCall *call)
         (void)json_set_text(asked, "node", id);
         (void)json_set_text(asked, "name", engine->name);
         (void)json_set_text(asked, "address", engine->part->address);
-        if (ask_manager(engine, manager, asked, &error) < 0) {
-                engine_refuse(call, 500, "%s", error.text);
+        r = ask_manager(engine, manager, asked, &error);
+        if (r < 0) {
+                engine_refuse(call, r == -EAGAIN ? 503 : 400, "%s", error.text);
                 return;
         }
         engine->swarm = json_free(engine->swarm);
@@ -190,6 +200,17 @@ void engine_swarm_join(Engine *engine, HttpCall *call)
 
 void engine_swarm_leave(Engine *engine, HttpCall *call)
 {
+        _cleanup_(free) char *force = http_call_parameter(call, "force");
+
+        if (engine_is_true(engine->swarm, "manager") && !text_equal(force, "true") &&
+                !text_equal(force, "1")) {
+                engine_refuse(call,
+                        503,
+                        "You are attempting to leave the swarm on a node that is participating as "
+                        "a manager. Removing the last manager erases all current state of the "
+                        "swarm. Use `--force` to ignore this message.");
+                return;
+        }
         if (!engine_in_swarm(engine)) {
                 engine_refuse(call, 503, "This node is not part of a swarm");
                 return;
@@ -208,8 +229,13 @@ static bool is_manager(Engine *engine, HttpCall *call)
                 return true;
         engine_refuse(call,
                 503,
-                "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm "
-                "join\" to connect this node to swarm and try again.");
+                engine_in_swarm(engine)
+                        ? "This node is not a swarm manager. Worker nodes can't be used to view or "
+                          "modify cluster state. Please run this command on a manager node or "
+                          "promote the current node to a manager."
+                        : "This node is not a swarm manager. Use \"docker swarm init\" or \"docker "
+                          "swarm "
+                          "join\" to connect this node to swarm and try again.");
         return false;
 }
 

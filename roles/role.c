@@ -235,10 +235,26 @@ int role_get_engine(Role *role, Docker **ret, Error *ret_error)
         return 0;
 }
 
+/* At a boot the engine may be on its way still. One that cannot start says why here. */
+static int reach_engine(Role *role, Docker **ret, Error *ret_error)
+{
+        Systemd *systemd = NULL;
+        int r = role_get_engine(role, ret, ret_error);
+
+        if (r == 0)
+                r = docker_ping(*ret, role->step_deadline, ret_error);
+        if (r == 0 || role->dry_run || (r != -ENOENT && !docker_is_transient(r)))
+                return r;
+        r = role_get_systemd(role, &systemd, ret_error);
+        if (r == 0)
+                r = systemd_start(systemd, "docker.service", role->step_deadline, ret_error);
+        return r < 0 ? r : docker_wait(*ret, role->step_deadline, ret_error);
+}
+
 int role_get_swarm_mode(Role *role, SwarmMode *ret, Error *ret_error)
 {
         const Settings *settings = role->settings;
-        Docker *engine;
+        Docker *engine = NULL;
         bool builtin;
         int r;
 
@@ -254,7 +270,7 @@ int role_get_swarm_mode(Role *role, SwarmMode *ret, Error *ret_error)
                 *ret = SWARM_BUILTIN;
                 return 0;
         }
-        r = role_get_engine(role, &engine, ret_error);
+        r = reach_engine(role, &engine, ret_error);
         if (r == 0)
                 r = docker_has_swarm_mode(engine, role->step_deadline, &builtin, ret_error);
         if (r == 0)

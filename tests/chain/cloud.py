@@ -1,12 +1,15 @@
 """The embedded cloud for tests: `flocker-rehearsal serve`, and flocker-bootstrap run by hand on its machines."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 import types
 
 from servers import die_with_parent
@@ -70,6 +73,17 @@ def finish(process, seconds=RUN_SECONDS):
                                  skipped=re.findall(r"^(\S+) +is done already", out, re.M))
 
 
+def wait_for_engine(path):
+    """A machine that is printed may be booting still."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"no engine at {path}")
+
+
 class Serve:
     """The cloud with its machines, until the block ends."""
 
@@ -90,6 +104,8 @@ class Serve:
                 r"^# (\S+), (\S+)\nexport AWS_EC2_METADATA_SERVICE_ENDPOINT=(\S+) AWS_ENDPOINT_URL=(\S+)\n\S+ --root=(\S+)", text, re.M):
             self.machines.append(Machine(name, address, {
                 METADATA: metadata, "AWS_ENDPOINT_URL": services}, root))
+        for machine in self.machines:
+            wait_for_engine(machine.root / "run/docker.sock")
         return self
 
     def __exit__(self, *_):
