@@ -356,6 +356,25 @@ int metadata_get(Metadata *metadata, const char *path, Usec deadline, Buffer *re
         }
 }
 
+int metadata_allows_v1(Metadata *metadata, Usec deadline, bool *ret, Error *ret_error)
+{
+        _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
+        _cleanup_(buffer_done) Buffer id = BUFFER_INIT(METADATA_VALUE_MAX);
+        char url[HTTP_URL_MAX];
+        HttpRequest request = {.method = "GET", .url = url, .deadline = deadline, .no_proxy = true};
+        int r;
+
+        /* Version 2 first: it finds the endpoint, and waits out what passes. */
+        r = metadata_get(metadata, "meta-data/instance-id", deadline, &id, ret_error);
+        if (r < 0)
+                return r;
+        (void)snprintf(url, sizeof(url), "%s/latest/meta-data/instance-id", metadata->endpoint);
+        r = http_perform(metadata->options.http, &request, &response, ret_error);
+        if (r == 0)
+                *ret = response.status == 200;
+        return r;
+}
+
 int metadata_get_text(
         Metadata *metadata, const char *path, Usec deadline, char **ret, Error *ret_error)
 {

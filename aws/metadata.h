@@ -57,6 +57,10 @@ int metadata_get(
 int metadata_get_text(
         Metadata *metadata, const char *path, Usec deadline, char **ret, Error *ret_error);
 
+/* Does the service answer without a token too (version 1)? Not for us: programs that know nothing
+ * else, such as Flocker 1.15 with boto 2, cannot work on an instance that requires version 2. */
+int metadata_allows_v1(Metadata *metadata, Usec deadline, bool *ret, Error *ret_error);
+
 /* The identity document (dynamic/instance-identity/document). All heap strings. */
 typedef struct MetadataIdentity {
         char *instance_id; /* "i-…" */

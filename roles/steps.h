@@ -55,6 +55,9 @@ int step_start_flocker(Role *role, Error *ret_error);
 /* The role's Flocker set of the store, waited for. Borrowed. */
 int step_get_flocker_set(Role *role, const S3StoreSet **ret, Error *ret_error);
 
+/* flocker-machine.c: -EDOM where Flocker's agent could not work on this machine. */
+int step_check_flocker_machine(Role *role, Error *ret_error);
+
 /* client-files.c */
 int step_client_is_installed(Role *role, bool *ret, Error *ret_error);
 int step_install_client(Role *role, Error *ret_error);

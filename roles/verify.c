@@ -261,6 +261,9 @@ static int verify_flocker(Role *role, Error *ret_error)
         int r;
 
         if (role->settings->role == ROLE_AGENT) {
+                r = step_check_flocker_machine(role, ret_error);
+                if (r < 0)
+                        return r;
                 r = step_flocker_is_started(role, &started, ret_error);
                 if (r == 0 && !started)
                         return error_set(ret_error,

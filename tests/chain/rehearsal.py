@@ -114,6 +114,17 @@ def test_a_silent_node_costs_the_time_out():
         expect_in("CREATE_FAILED", rehearse(path, "--disable-rollback", "-q").out.splitlines()[-3] + rehearse(path, "--disable-rollback").out)
 
 
+def test_an_instance_that_flocker_cannot_use_is_named(fixture):
+    """The agents' launch template leaves version 1 of the metadata service open: taken away, verify says so."""
+    text = subprocess.run([TEMPLATE, "create", "--agents=1"], capture_output=True, text=True, check=True).stdout
+    expect('"HttpTokens": "optional"' in text, True)
+    path = fixture.folder / "required.json"
+    path.write_text(text.replace('"HttpTokens": "optional"', '"HttpTokens": "required"'))
+    done = rehearse(path, f"--keys={fixture.keys}", "-q")
+    expect(done.status, 1, done.out)
+    expect_in("verify: cannot use this instance for Flocker's aws backend: it requires version 2 of the metadata service", done.out)
+
+
 def test_two_stacks_at_once():
     running = [subprocess.Popen([REHEARSAL, *PLAIN, "-q", f"--stack-name=s{n}"], stdout=subprocess.PIPE, text=True) for n in range(3)]
     for process in running:
