@@ -31,7 +31,7 @@
 typedef struct Arguments {
         SettingsTexts settings;
         const char *root, *only, *from, *until, *fault;
-        bool again, dry_run, json, force_role, help;
+        bool again, dry_run, json, force_role, at_boot, help;
 } Arguments;
 
 static const Option own_options[] = {
@@ -68,6 +68,12 @@ static const Option own_options[] = {
                 NULL,
                 "become what --role says, whatever the document says",
                 offsetof(Arguments, force_role)},
+        {"at-boot",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "the unit's: a machine that is told no role has nothing to do",
+                offsetof(Arguments, at_boot)},
         {"fault",
                 0,
                 OPTION_TEXT,
@@ -508,6 +514,12 @@ static int run_all(Run *run)
         run->runner.tell = on_step;
         run->runner.userdata = run;
         r = read_settings(run, &error);
+        if (r == 0 && run->arguments.at_boot && run->book.settings.role == ROLE_NONE) {
+                progress_note(&run->progress,
+                        LOG_LEVEL_INFO,
+                        "nothing to do: neither user-data nor tags name a role");
+                return EX_OK;
+        }
         if (r == 0)
                 r = check(run, &error);
         if (r < 0)
