@@ -317,6 +317,7 @@ static void on_container(Engine *engine, HttpCall *call, const char *rest)
                 (void)json_set_text(json, "Id", name);
                 (void)json_set(json, "State", state);
                 (void)json_set_bool(state, "Running", engine->manager != NULL);
+                (void)json_set_bool(state, "Restarting", false);
                 (void)json_set_int64(
                         state, "ExitCode", engine->manager ? 0 : engine->manager_status);
                 engine_answer(call, 200, json);

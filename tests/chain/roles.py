@@ -90,6 +90,16 @@ def test_a_dry_run_says_all_and_changes_nothing():
         expect(cloud.keys(), [])
 
 
+def test_a_classic_manager_is_started_once():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        words = ("--swarm=classic", *PLAIN)
+        for done in (True, False):
+            found = control.run("control", *words)
+            expect((found.status, "start-swarm" in found.done), (0, done), found.out)
+        expect(control.read("var/lib/flocker-bootstrap/swarm/members"), f"{control.address}:2375\n")
+
+
 def test_only_from_until():
     with Serve(1) as cloud:
         control = cloud.machines[0]
