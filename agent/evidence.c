@@ -143,7 +143,8 @@ static int add_unit(const EvidenceOptions *options, Systemd *systemd, const char
 
 static int add_units(const EvidenceOptions *options, Json *json)
 {
-        SystemdOptions of_systemd = {.root = options->root, .clock = &clock_system};
+        SystemdOptions of_systemd = {
+                .root = options->root, .clock = &clock_system, .deadline = options->deadline};
         _cleanup_(systemd_free) Systemd *systemd = NULL;
         Error error = ERROR_INIT;
         Json *list = json_new_array();

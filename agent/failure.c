@@ -14,7 +14,6 @@
 #include <sys/utsname.h>
 
 #define EVIDENCE_TIME (500 * USEC_PER_MSEC)
-#define LATE_TIME     (20 * USEC_PER_SEC) /* for evidence behind the signal */
 #define NAME_MAX_TEXT 200U
 
 /* The store, opened by the parent for this alone. */
@@ -181,7 +180,8 @@ void failure_report(const FailureOptions *options)
         if (options->settings->signal)
                 send_signal(&telling, reason, where);
         if (r < 0 && telling.store)
-                r = store_evidence(&telling, clock_deadline(&clock_system, LATE_TIME), &error);
+                r = store_evidence(
+                        &telling, clock_deadline(&clock_system, FAILURE_LATE_TIME), &error);
         describe_evidence(&telling, r, where, sizeof(where));
         progress_note(options->progress, LOG_LEVEL_NOTICE, where);
         if (r < 0)

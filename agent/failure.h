@@ -26,5 +26,9 @@ typedef struct FailureOptions {
 #define FAILURE_REASON_MAX 1400U
 const char *failure_format(const FailureOptions *options, char place[FAILURE_REASON_MAX]);
 
-/* Tells everyone. What cannot be told is said on stdout and in the journal. */
+/* Evidence that was late is tried for so long behind the signal. */
+#define FAILURE_LATE_TIME (20 * USEC_PER_SEC)
+
+/* Tells everyone, until the deadline and FAILURE_LATE_TIME behind it at the latest. What cannot be
+ * told is said on stdout and in the journal. */
 void failure_report(const FailureOptions *options);

@@ -22,11 +22,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define METADATA_TIME (5 * USEC_PER_MINUTE) /* a boot may be ahead of its metadata */
-#define SIGNAL_MARGIN (20 * USEC_PER_SEC)   /* before the stack's own time-out */
-#define STEP_GRACE    (300 * USEC_PER_MSEC) /* for a step to say itself that its time is up */
-#define IDENTITY_TIME (300 * USEC_PER_MSEC)
-#define USER_DATA     "user-data"
+#define METADATA_TIME  (5 * USEC_PER_MINUTE) /* a boot may be ahead of its metadata */
+#define SIGNAL_MARGIN  (20 * USEC_PER_SEC)   /* before the stack's own time-out */
+#define STEP_GRACE     (300 * USEC_PER_MSEC) /* for a step to say itself that its time is up */
+#define IDENTITY_TIME  (300 * USEC_PER_MSEC)
+#define TELLING_MARGIN (10 * USEC_PER_SEC) /* that a watchdog gives to what has a deadline itself \
+                                            */
+#define USER_DATA "user-data"
 
 typedef struct Arguments {
         SettingsTexts settings;
@@ -407,8 +409,11 @@ static int read_settings(Run *run, Error *ret_error)
                 .force_role = run->arguments.force_role,
                 .wait = METADATA_TIME,
         };
-        int r = run_read_settings(&sources, &run->book, &run->identity, ret_error);
+        int r;
 
+        systemd_watchdog_allow(METADATA_TIME + TELLING_MARGIN);
+        r = run_read_settings(&sources, &run->book, &run->identity, ret_error);
+        systemd_watchdog_allow(0);
         run->deadline = find_deadline(run);
         return r;
 }
@@ -424,12 +429,21 @@ static int lock(Run *run, int *ret_fd, Error *ret_error)
         if (r != -EBUSY)
                 return r;
         progress_note(&run->progress, LOG_LEVEL_NOTICE, "another run is under way: waiting for it");
-        return file_lock(run->root_fd, PATH_LOCK, run->deadline, ret_fd, ret_error);
+        systemd_watchdog_allow(clock_left(&clock_system, run->deadline) + TELLING_MARGIN);
+        r = file_lock(run->root_fd, PATH_LOCK, run->deadline, ret_fd, ret_error);
+        systemd_watchdog_allow(0);
+        return r;
 }
 
 static int supervise(Run *run)
 {
-        SupervisorOptions options = {.work = work, .fail = on_failure, .userdata = run};
+        SupervisorOptions options = {
+                .work = work,
+                .fail = on_failure,
+                .userdata = run,
+                .fail_time = clock_left(&clock_system, run->deadline) + FAILURE_LATE_TIME +
+                             TELLING_MARGIN,
+        };
         _cleanup_(close) int lock_fd = -1;
         Error error = ERROR_INIT;
         int r = lock(run, &lock_fd, &error);

@@ -33,7 +33,8 @@ typedef struct Supervisor {
         pid_t worker;
         int pipe_fd, signal_fd;
         char step[SUPERVISOR_STEP_MAX];
-        Usec limit; /* of the step, or of putting things back */
+        Usec limit;           /* of the step, or of putting things back */
+        const sigset_t *mask; /* as it was before the signals that are watched */
         bool failed, ended;
         int code;
 } Supervisor;
@@ -60,6 +61,31 @@ void supervisor_tell_failure(
         tell(line, &message);
 }
 
+static void say_status(const Supervisor *supervisor, const char *what)
+{
+        char text[SUPERVISOR_STEP_MAX + 32];
+
+        (void)snprintf(text, sizeof(text), "STATUS=%s%s", supervisor->step, what);
+        systemd_notify(text);
+}
+
+/* It may take long where nobody listens. Whoever has asked for the end once has been heard (that is
+ * what is told); who asks again means it. */
+static void report(Supervisor *supervisor, const SupervisorFailure *failure)
+{
+        struct signalfd_siginfo info;
+        sigset_t watched;
+
+        say_status(supervisor, " has failed");
+        systemd_watchdog_allow(supervisor->options->fail_time);
+        while (read(supervisor->signal_fd, &info, sizeof(info)) == sizeof(info))
+                ;
+        (void)sigprocmask(SIG_SETMASK, supervisor->mask, &watched);
+        supervisor->options->fail(failure, supervisor->options->userdata);
+        (void)sigprocmask(SIG_SETMASK, &watched, NULL);
+        systemd_watchdog_allow(0);
+}
+
 static void fail(Supervisor *supervisor, int code, const Error *error)
 {
         SupervisorFailure failure = {.code = code, .error = *error};
@@ -70,7 +96,7 @@ static void fail(Supervisor *supervisor, int code, const Error *error)
         supervisor->code = code;
         supervisor->limit = clock_deadline(&clock_system, SUPERVISOR_UNDO_TIME);
         (void)text_put(failure.step, sizeof(failure.step), supervisor->step);
-        supervisor->options->fail(&failure, supervisor->options->userdata);
+        report(supervisor, &failure);
 }
 
 static void read_messages(Supervisor *supervisor)
@@ -81,8 +107,10 @@ static void read_messages(Supervisor *supervisor)
                 (void)text_put(supervisor->step, sizeof(supervisor->step), message.step);
                 if (message.kind == MESSAGE_FAILURE)
                         fail(supervisor, message.code, &message.error);
-                else if (!supervisor->failed)
+                else if (!supervisor->failed) {
                         supervisor->limit = message.limit;
+                        say_status(supervisor, "");
+                }
         }
 }
 
@@ -227,9 +255,14 @@ static int supervise(Supervisor *supervisor)
 
 int supervisor_run(const SupervisorOptions *options, Error *ret_error)
 {
-        Supervisor supervisor = {
-                .options = options, .pipe_fd = -1, .signal_fd = -1, .limit = USEC_INFINITY};
         sigset_t watched, mask;
+        Supervisor supervisor = {
+                .options = options,
+                .pipe_fd = -1,
+                .signal_fd = -1,
+                .mask = &mask,
+                .limit = USEC_INFINITY,
+        };
         int r;
 
         (void)sigemptyset(&watched);

@@ -38,8 +38,10 @@ typedef struct SupervisorOptions {
         /* In the child; its return value (0 or a negative errno) is its exit. */
         int (*work)(const SupervisorLine *line, void *userdata);
 
-        /* In the parent, at once and at most once: the worker has failed. */
+        /* In the parent, at once and at most once: the worker has failed. SIGTERM and SIGINT end
+         * the parent meanwhile. */
         void (*fail)(const SupervisorFailure *failure, void *userdata);
+        Usec fail_time; /* that may take so long: a watchdog is told */
         void *userdata;
 } SupervisorOptions;
 

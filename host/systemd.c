@@ -6,6 +6,7 @@
 #include "host/journal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +110,50 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         return 0;
 }
 
+/* What is asked from now on is answered by the deadline; libsystemd's own is 25 s for each. */
+static int set_deadline(Systemd *systemd, Usec deadline)
+{
+        Usec left = clock_left(systemd->clock, deadline);
+
+        return left > 0 ? sd_bus_set_method_call_timeout(systemd->bus, left) : -ETIMEDOUT;
+}
+
+/* The bus's own greeting has no deadline that could be set (libsystemd waits 90 s). */
+static int greet(Systemd *systemd, Usec deadline)
+{
+        int r;
+
+        while ((r = sd_bus_is_ready(systemd->bus)) == 0) {
+                Usec left = clock_left(systemd->clock, deadline);
+
+                r = sd_bus_process(systemd->bus, NULL);
+                if (r == 0 && left == 0)
+                        r = -ETIMEDOUT;
+                if (r == 0)
+                        r = sd_bus_wait(systemd->bus, left);
+                if (r < 0 && r != -EINTR)
+                        return r;
+        }
+        if (r >= 0)
+                r = set_deadline(systemd, deadline);
+        if (r >= 0)
+                r = sd_bus_match_signal(systemd->bus,
+                        &systemd->slot,
+                        SERVICE,
+                        MANAGER,
+                        INTERFACE,
+                        "JobRemoved",
+                        on_job_removed,
+                        systemd);
+        if (r >= 0)
+                r = sd_bus_call_method(
+                        systemd->bus, SERVICE, MANAGER, INTERFACE, "Subscribe", NULL, NULL, NULL);
+        return r < 0 ? r : 0;
+}
+
 /* A socket's path may be longer than sockaddr_un has room for: by way of its folder's descriptor.
  */
-static int connect_bus(Systemd *systemd, const char *address)
+static int connect_bus(Systemd *systemd, const char *address, Usec deadline)
 {
         _cleanup_(free) char *folder = NULL, *made = NULL;
         _cleanup_(close) int fd = -1;
@@ -133,19 +175,7 @@ static int connect_bus(Systemd *systemd, const char *address)
                 r = sd_bus_set_bus_client(systemd->bus, true);
         if (r >= 0)
                 r = sd_bus_start(systemd->bus);
-        if (r >= 0)
-                r = sd_bus_match_signal(systemd->bus,
-                        &systemd->slot,
-                        SERVICE,
-                        MANAGER,
-                        INTERFACE,
-                        "JobRemoved",
-                        on_job_removed,
-                        systemd);
-        if (r >= 0)
-                r = sd_bus_call_method(
-                        systemd->bus, SERVICE, MANAGER, INTERFACE, "Subscribe", NULL, NULL, NULL);
-        return r < 0 ? r : 0;
+        return r < 0 ? r : greet(systemd, deadline);
 }
 
 int systemd_open(const SystemdOptions *options, Systemd **ret, Error *ret_error)
@@ -158,7 +188,7 @@ int systemd_open(const SystemdOptions *options, Systemd **ret, Error *ret_error)
         if (systemd && systemd->root) {
                 systemd->clock = options->clock;
                 find_own_unit(systemd);
-                r = connect_bus(systemd, options->address);
+                r = connect_bus(systemd, options->address, options->deadline);
         }
         if (r < 0)
                 return error_set(ret_error,
@@ -174,7 +204,8 @@ Systemd *systemd_free(Systemd *systemd)
         if (!systemd)
                 return NULL;
         (void)sd_bus_slot_unref(systemd->slot);
-        (void)sd_bus_flush_close_unref(systemd->bus);
+        (void)sd_bus_close_unref(
+                systemd->bus); /* nothing is left to flush: all calls were awaited */
         free(systemd->root);
         free(systemd);
         return NULL;
@@ -193,12 +224,12 @@ static int new_call(const Request *request, const char *method, sd_bus_message *
 static int send_call(const Request *request, sd_bus_message *call, sd_bus_message **ret)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        Usec left = clock_left(request->systemd->clock, request->deadline);
-        int r;
+        int r = set_deadline(request->systemd, request->deadline);
 
-        if (left == 0)
-                return refuse(request, -ETIMEDOUT, "its deadline has passed");
-        r = sd_bus_call(request->systemd->bus, call, left, &error, ret);
+        if (r == -ETIMEDOUT)
+                return refuse(request, r, "its deadline has passed");
+        if (r >= 0)
+                r = sd_bus_call(request->systemd->bus, call, 0, &error, ret);
         return r < 0 ? refuse_reply(request, r, &error) : 0;
 }
 
@@ -229,9 +260,11 @@ static int get_property(const Request *request,
         sd_bus_message **ret)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_get_property(
-                request->systemd->bus, SERVICE, object, interface, name, &error, ret, type);
+        int r = set_deadline(request->systemd, request->deadline);
 
+        if (r >= 0)
+                r = sd_bus_get_property(
+                        request->systemd->bus, SERVICE, object, interface, name, &error, ret, type);
         return r < 0 ? refuse_reply(request, r, &error) : 0;
 }
 
@@ -672,4 +705,13 @@ Usec systemd_watchdog_interval(void)
         uint64_t usec;
 
         return sd_watchdog_enabled(false, &usec) > 0 ? usec / 2 : 0;
+}
+
+void systemd_watchdog_allow(Usec span)
+{
+        uint64_t usec;
+
+        if (sd_watchdog_enabled(false, &usec) > 0)
+                (void)sd_notifyf(
+                        false, "WATCHDOG_USEC=%" PRIu64 "\nWATCHDOG=1", span > 0 ? span : usec);
 }

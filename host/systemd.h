@@ -20,9 +20,10 @@ typedef struct SystemdOptions {
         const char *address; /* of the bus; NULL: <root>/run/dbus/system_bus_socket */
         const char *root;    /* the folder that this machine's files lie below; "/" */
         const Clock *clock;  /* that of the deadlines */
+        Usec deadline;       /* of opening */
 } SystemdOptions;
 
-/* -ENOENT, -ECONNREFUSED, …: no bus there. */
+/* -ENOENT, -ECONNREFUSED, …: no bus there. -ETIMEDOUT: one that says nothing. */
 int systemd_open(const SystemdOptions *options, Systemd **ret, Error *ret_error);
 Systemd *systemd_free(Systemd *systemd);
 DEFINE_CLEANUP(Systemd *, systemd_free);
@@ -78,3 +79,6 @@ void systemd_notify(const char *state);
 
 /* How often a watchdog wants to hear of us: half of what the unit's WatchdogSec= says; 0: never. */
 Usec systemd_watchdog_interval(void);
+
+/* Tells the watchdog that no sign of life need come for so long from now; 0: as the unit says. */
+void systemd_watchdog_allow(Usec span);

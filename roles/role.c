@@ -204,7 +204,8 @@ int role_take_key(Role *role, KeyKind kind, Key **ret, Error *ret_error)
 
 int role_get_systemd(Role *role, Systemd **ret, Error *ret_error)
 {
-        SystemdOptions options = {.root = role->root, .clock = role->clock};
+        SystemdOptions options = {
+                .root = role->root, .clock = role->clock, .deadline = role->step_deadline};
         int r;
 
         if (!role->systemd) {

@@ -252,6 +252,7 @@ static int open_systemd(Probe *probe)
                         .address = getenv("BUS"),
                         .root = probe->root,
                         .clock = &clock_system,
+                        .deadline = probe->deadline,
                 },
                 &probe->systemd,
                 &probe->error);
