@@ -22,12 +22,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define METADATA_TIME  (5 * USEC_PER_MINUTE) /* a boot may be ahead of its metadata */
-#define SIGNAL_MARGIN  (20 * USEC_PER_SEC)   /* before the stack's own time-out */
-#define STEP_GRACE     (300 * USEC_PER_MSEC) /* for a step to say itself that its time is up */
-#define IDENTITY_TIME  (300 * USEC_PER_MSEC)
-#define TELLING_MARGIN (10 * USEC_PER_SEC) /* that a watchdog gives to what has a deadline itself \
-                                            */
+#define METADATA_TIME (5 * USEC_PER_MINUTE) /* a boot may be ahead of its metadata */
+#define SIGNAL_MARGIN (20 * USEC_PER_SEC)   /* before the stack's own time-out */
+#define STEP_GRACE    (300 * USEC_PER_MSEC) /* for a step to say itself that its time is up */
+#define IDENTITY_TIME (300 * USEC_PER_MSEC)
+#define TELLING_MARGIN                                                             \
+        (10 * USEC_PER_SEC) /* that a watchdog gives to what has a deadline itself \
+                             */
 #define USER_DATA "user-data"
 
 typedef struct Arguments {

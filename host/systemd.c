@@ -3,15 +3,14 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "host/job-queue.h"
 #include "host/journal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define SERVICE    "org.freedesktop.systemd1"
@@ -21,8 +20,6 @@
 #define SOCKET     "run/dbus/system_bus_socket"
 #define LINES      3U
 #define LINES_TIME (100 * USEC_PER_MSEC) /* for a failed unit's last lines */
-#define JOBS_MAX   2000U
-#define CHAIN_MAX  512U
 #define JOB_PATH   128U
 #define RESULT_MAX 32U
 
@@ -473,22 +470,7 @@ int systemd_disable(Systemd *systemd, const char *unit, Usec deadline, Error *re
 
 /* --- jobs --- */
 
-typedef struct Jobs {
-        char *units[JOBS_MAX];
-        bool visited[JOBS_MAX];
-        size_t count;
-        uint32_t own; /* the id of the job that was just queued */
-} Jobs;
-
-static void jobs_free(Jobs *jobs)
-{
-        for (size_t i = 0; i < jobs->count; i++)
-                free(jobs->units[i]);
-        free(jobs);
-}
-DEFINE_CLEANUP(Jobs *, jobs_free);
-
-static int list_jobs(const Request *request, Jobs *jobs)
+static int list_jobs(const Request *request, JobQueue *queue, uint32_t *ret_own)
 {
         _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
         const char *unit, *path;
@@ -499,54 +481,29 @@ static int list_jobs(const Request *request, Jobs *jobs)
                 r = send_call(request, call, &reply);
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'a', "(usssoo)");
-        while (r >= 0 && jobs->count < JOBS_MAX &&
-                (r = sd_bus_message_read(reply, "(usssoo)", &id, &unit, NULL, NULL, &path, NULL)) >
-                        0) {
+        while (r >= 0 && (r = sd_bus_message_read(
+                                  reply, "(usssoo)", &id, &unit, NULL, NULL, &path, NULL)) > 0) {
                 if (text_equal(path, request->systemd->job))
-                        jobs->own = id;
-                jobs->units[jobs->count] = text_copy(unit);
-                if (!jobs->units[jobs->count++])
-                        r = -ENOMEM;
+                        *ret_own = id;
+                r = job_queue_add(queue, unit);
         }
         return r < 0 ? r : 0;
 }
 
-static bool *find_job(Jobs *jobs, const char *unit)
+/* The units that `unit` is ordered after. One that cannot be looked at is taken to have none. */
+static void visit_after(const char *unit, JobQueueVisit visit, void *visit_userdata, void *userdata)
 {
-        for (size_t i = 0; i < jobs->count; i++)
-                if (text_equal(jobs->units[i], unit))
-                        return &jobs->visited[i];
-        return NULL;
-}
-
-/* Does the unit's job wait, over others in the queue, for the unit that this process is of? Each
- * step of the way is put into `chain`. A unit that cannot be looked at is taken not to. */
-static bool waits_for_us(const Request *request, Jobs *jobs, const char *unit, char *chain)
-{
+        const Request *request = userdata;
         Request quiet = {request->systemd, "look at", unit, request->deadline, NULL};
         _cleanup_(sd_bus_message_unref) sd_bus_message *reply = NULL;
         _cleanup_(free) char *object = NULL;
         const char *other;
-        size_t length = strlen(chain);
 
-        (void)snprintf(chain + length, CHAIN_MAX - length, "%s%s", length > 0 ? " -> " : "", unit);
-        if (text_equal(unit, request->systemd->own_unit))
-                return true;
         if (get_object(&quiet, &object) == 0 &&
                 get_property(&quiet, object, UNIT, "After", "as", &reply) == 0 &&
-                sd_bus_message_enter_container(reply, 'a', "s") >= 0) {
-                while (sd_bus_message_read(reply, "s", &other) > 0) {
-                        bool *visited = find_job(jobs, other);
-
-                        if (!visited || *visited)
-                                continue;
-                        *visited = true;
-                        if (waits_for_us(request, jobs, other, chain))
-                                return true;
-                }
-        }
-        chain[length] = '\0';
-        return false;
+                sd_bus_message_enter_container(reply, 'a', "s") >= 0)
+                while (sd_bus_message_read(reply, "s", &other) > 0 && visit(other, visit_userdata))
+                        ;
 }
 
 static void cancel_job(const Request *request, uint32_t id)
@@ -561,19 +518,25 @@ static void cancel_job(const Request *request, uint32_t id)
 
 static int check_deadlock(const Request *request)
 {
-        _cleanup_(jobs_free) Jobs *jobs = calloc(1, sizeof(*jobs));
-        char chain[CHAIN_MAX] = "";
+        _cleanup_(job_queue_free) JobQueue *queue = NULL;
+        char chain[JOB_QUEUE_CHAIN_MAX];
+        uint32_t own = 0;
         int r;
 
-        if (!jobs)
-                return refuse(request, -ENOMEM, "no memory");
         if (!text_starts(request->systemd->own_unit, "cloud-"))
                 return 0;
-        r = list_jobs(request, jobs);
-        if (r < 0 || !find_job(jobs, request->systemd->own_unit) ||
-                !waits_for_us(request, jobs, request->unit, chain))
+        r = job_queue_new(&queue);
+        if (r < 0)
+                return refuse(request, r, "no memory");
+        r = list_jobs(request, queue, &own);
+        if (r < 0 || !job_queue_waits(queue,
+                             request->unit,
+                             request->systemd->own_unit,
+                             visit_after,
+                             (void *)(uintptr_t)request,
+                             chain))
                 return r;
-        cancel_job(request, jobs->own);
+        cancel_job(request, own);
         return error_set(request->ret_error,
                 -EDEADLK,
                 "cannot %s '%s' from within cloud-init: its job would wait for this very process "
@@ -693,25 +656,4 @@ int systemd_restart(Systemd *systemd, const char *unit, Usec deadline, Error *re
         Request request = {systemd, "restart", unit, deadline, ret_error};
 
         return run_job(&request, "RestartUnit");
-}
-
-void systemd_notify(const char *state)
-{
-        (void)sd_notify(false, state);
-}
-
-Usec systemd_watchdog_interval(void)
-{
-        uint64_t usec;
-
-        return sd_watchdog_enabled(false, &usec) > 0 ? usec / 2 : 0;
-}
-
-void systemd_watchdog_allow(Usec span)
-{
-        uint64_t usec;
-
-        if (sd_watchdog_enabled(false, &usec) > 0)
-                (void)sd_notifyf(
-                        false, "WATCHDOG_USEC=%" PRIu64 "\nWATCHDOG=1", span > 0 ? span : usec);
 }

@@ -37,7 +37,7 @@ THIRD_PARTIES = {
     "systemd/sd-journal.h": ["base/log.c", "host/journal.c"],
     "systemd/sd-bus.h": ["host/systemd.c"],
     "zlib.h": ["base/gzip.c"],
-    "systemd/sd-daemon.h": ["host/systemd.c"],
+    "systemd/sd-daemon.h": ["host/systemd-notify.c"],
     "event2/": ["rehearsal/event.c", "rehearsal/http-server.c"],
 }
 

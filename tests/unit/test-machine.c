@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "host/engine-config.h"
+#include "host/job-queue.h"
 #include "host/users.h"
 #include "tests/unit/test.h"
 
@@ -185,7 +186,56 @@ static void a_machine_may_have_root_alone(void **state)
         root_gone(fd);
 }
 
-TESTS_MAIN(cmocka_unit_test(our_keys_are_set_and_all_else_stays),
+/* "a>b c;b>d": a is ordered after b and c, b after d. */
+static void visit_order(const char *unit, JobQueueVisit visit, void *visit_userdata, void *userdata)
+{
+        const char *order = userdata, *at = strstr(order, unit);
+        char name[2] = "";
+
+        assert_int_equal(strlen(unit), 1);
+        while (at && at[1] != '>')
+                at = strstr(at + 1, unit);
+        for (at = at ? at + 2 : ""; *at && *at != ';'; at++) {
+                name[0] = *at;
+                if (*at != ' ' && !visit(name, visit_userdata))
+                        return;
+        }
+}
+
+static void a_job_that_waits_for_its_asker_is_seen(void **state)
+{
+        static const struct {
+                const char *order, *jobs, *chain; /* "": it does not wait */
+        } cases[] = {
+                {"u>w", "uw", "u -> w"},
+                {"u>a b;b>w", "uabw", "u -> b -> w"},
+                {"u>a b;b>w", "uaw", ""}, /* b has no job */
+                {"u>a;a>w", "ua", ""},    /* w has none: it is not in cloud-init's last stage */
+                {"u>a;w>u", "uaw", ""},
+                {"u>a;a>b;b>a w", "uabw", "u -> a -> b -> w"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(job_queue_free) JobQueue *queue = NULL;
+                char chain[JOB_QUEUE_CHAIN_MAX];
+
+                assert_int_equal(job_queue_new(&queue), 0);
+                for (const char *job = cases[i].jobs; *job; job++)
+                        assert_int_equal(job_queue_add(queue, (char[]){*job, '\0'}), 0);
+                assert_int_equal(job_queue_waits(queue,
+                                         "u",
+                                         "w",
+                                         visit_order,
+                                         (void *)(uintptr_t)cases[i].order,
+                                         chain),
+                        cases[i].chain[0] != '\0');
+                assert_string_equal(chain, cases[i].chain);
+        }
+}
+
+TESTS_MAIN(cmocka_unit_test(a_job_that_waits_for_its_asker_is_seen),
+        cmocka_unit_test(our_keys_are_set_and_all_else_stays),
         cmocka_unit_test(a_socket_that_is_activated_is_served),
         cmocka_unit_test(what_stands_against_it_is_named),
         cmocka_unit_test(the_drop_in_is_the_command_less_its_hosts),
