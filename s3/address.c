@@ -144,3 +144,28 @@ int s3_store_url_parse(const char *url, char **ret_bucket, char **ret_prefix, Er
         *ret_prefix = TAKE_PTR(prefix);
         return 0;
 }
+
+int s3_object_url_parse(const char *url, char **ret_bucket, char **ret_key, Error *ret_error)
+{
+        _cleanup_(free) char *bucket = NULL, *key = NULL;
+        const char *name, *slash;
+        int r;
+
+        name = text_starts(url, "s3://") ? url + strlen("s3://") : "";
+        slash = strchr(name, '/');
+        if (!slash || !slash[1] || text_ends(url, "/"))
+                return error_set(
+                        ret_error, -EINVAL, "cannot use '%.100s': expected s3://BUCKET/KEY", url);
+        bucket = text_copy_part(name, (size_t)(slash - name));
+        key = text_copy(slash + 1);
+        if (!bucket || !key)
+                return error_set(ret_error, -ENOMEM, "cannot use '%.100s': %m", url);
+        r = s3_bucket_check(bucket, ret_error);
+        if (r == 0)
+                r = s3_key_check(key, ret_error);
+        if (r < 0)
+                return r;
+        *ret_bucket = TAKE_PTR(bucket);
+        *ret_key = TAKE_PTR(key);
+        return 0;
+}

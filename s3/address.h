@@ -34,3 +34,7 @@ int s3_url(const AwsEndpointOptions *endpoint,
 /* "s3://bucket/prefix" into its parts; the prefix without slashes at its ends, "" for none. -EDOM.
  * Heap strings. */
 int s3_store_url_parse(const char *url, char **ret_bucket, char **ret_prefix, Error *ret_error);
+
+/* "s3://bucket/key" of one object, whose key is taken as it stands. -EINVAL, -EDOM. Heap strings.
+ */
+int s3_object_url_parse(const char *url, char **ret_bucket, char **ret_key, Error *ret_error);

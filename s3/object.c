@@ -69,6 +69,19 @@ const char *s3_bucket_name(const S3Bucket *bucket)
         return bucket->name;
 }
 
+const char *s3_bucket_region(const S3Bucket *bucket)
+{
+        return bucket->region;
+}
+
+int s3_bucket_url(const S3Bucket *bucket, const char *key, char **ret, Error *ret_error)
+{
+        AwsEndpointOptions endpoint = bucket->options.endpoint;
+
+        endpoint.region = bucket->region;
+        return s3_url(&endpoint, bucket->name, key, NULL, ret, ret_error);
+}
+
 /* One request to the region that is known. AWS_OK, AWS_REFUSED, or a negative errno. */
 static int perform_there(S3Bucket *bucket,
         const S3Request *request,
@@ -239,7 +252,7 @@ int s3_put(S3Bucket *bucket,
 {
         _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
         _cleanup_(free) char *checksum = NULL;
-        HttpHeader headers[4];
+        HttpHeader headers[5];
         size_t n = 0;
         Digest digest;
         int r;
@@ -259,6 +272,8 @@ int s3_put(S3Bucket *bucket,
                 headers[n++] = (HttpHeader){"If-None-Match", "*"};
         if (put->if_match)
                 headers[n++] = (HttpHeader){"If-Match", put->if_match};
+        if (put->public_read)
+                headers[n++] = (HttpHeader){"x-amz-acl", "public-read"};
 
         r = s3_perform(bucket,
                 &(S3Request){

@@ -41,10 +41,17 @@ DEFINE_CLEANUP(S3Bucket *, s3_bucket_free);
 const AwsSession *s3_bucket_session(const S3Bucket *bucket);
 const char *s3_bucket_name(const S3Bucket *bucket);
 
+/* The region that the bucket was last found in. */
+const char *s3_bucket_region(const S3Bucket *bucket);
+
+/* Where the object is for others than us; a heap string. */
+int s3_bucket_url(const S3Bucket *bucket, const char *key, char **ret, Error *ret_error);
+
 typedef struct S3Put {
         const char *content_type; /* NULL: application/octet-stream */
         bool if_absent;           /* If-None-Match: * */
         const char *if_match;     /* an ETag; NULL: whatever is there */
+        bool public_read;         /* x-amz-acl: anybody may read it, where the bucket allows that */
 } S3Put;
 
 /* `ret_etag` holds S3_ETAG_MAX bytes, or is NULL; so may be the fault. */

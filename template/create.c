@@ -1,8 +1,8 @@
 #include "template/create.h"
 
 #include "base/command.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "template/account.h"
 #include "template/stack.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static const Option options[] = {
                 0,
                 OPTION_TEXT,
                 "FILE",
-                "the same from a file",
+                "the same from a file, or from https://… or s3://…",
                 offsetof(Arguments, node_map)},
         {"client-ami-map-body",
                 0,
@@ -64,7 +64,7 @@ static const Option options[] = {
                 0,
                 OPTION_TEXT,
                 "FILE",
-                "the same from a file",
+                "the same from a file, or from https://… or s3://…",
                 offsetof(Arguments, client_map)},
         {"node-instance-type",
                 0,
@@ -124,7 +124,7 @@ static const CommandLine line = {
         .n_options = ELEMENTS(options),
 };
 
-/* A map of images, from the command line or a file. */
+/* A map of images, from the command line, a file or an address. */
 static int read_map(
         const char *option, const char *body, const char *path, ImageMap *ret, Error *ret_error)
 {
@@ -141,7 +141,7 @@ static int read_map(
                 return image_map_parse(option, body, strlen(body), ret, ret_error);
         if (!path)
                 return 0;
-        r = file_read(AT_FDCWD, path, IMAGE_MAP_SIZE_MAX, &text, ret_error);
+        r = account_read(NULL, path, IMAGE_MAP_SIZE_MAX, &text, ret_error);
         return r < 0 ? r : image_map_parse(path, buffer_text(&text), text.size, ret, ret_error);
 }
 

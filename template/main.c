@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/option.h"
 #include "template/create.h"
+#include "template/publish.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 static const Command commands[] = {
         {"create", "print the template of a cluster", create_command},
+        {"publish", "put a template into S3, and link to it", publish_command},
 };
 
 typedef struct Arguments {
