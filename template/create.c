@@ -16,7 +16,7 @@ typedef struct Arguments {
         const char *components;
         const char *node_map_body, *node_map, *client_map_body, *client_map;
         const char *node_type, *client_type;
-        const char *dataset;
+        const char *dataset, *revision;
         bool keep_secrets, ordered, metadata_tags, subnet, help;
 } Arguments;
 
@@ -108,6 +108,12 @@ static const Option options[] = {
                 NULL,
                 "ask for a VPC and a subnet; else the default ones are used",
                 offsetof(Arguments, subnet)},
+        {"revision",
+                0,
+                OPTION_TEXT,
+                "WORD",
+                "another one than before replaces all machines of a stack",
+                offsetof(Arguments, revision)},
         {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
 };
 
@@ -156,6 +162,7 @@ static int read_variant(const Arguments *arguments, Variant *ret, Error *ret_err
         ret->ordered = arguments->ordered;
         ret->metadata_tags = arguments->metadata_tags;
         ret->in_subnet = arguments->subnet;
+        ret->revision = arguments->revision;
         ret->node_type = arguments->node_type;
         ret->client_type = arguments->client_type;
         if (arguments->components)

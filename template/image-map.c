@@ -26,6 +26,21 @@ static bool is_image(const char *text)
                strspn(text + 4, "0123456789abcdef") == length - 4;
 }
 
+/* "/dev/sda1", "/dev/xvda". */
+static bool is_device(const char *text)
+{
+        size_t length = strlen(text);
+
+        return text_starts(text, "/dev/") && length > 5 &&
+               length < sizeof((ImageMapEntry){}.device) &&
+               strspn(text + 5, "abcdefghijklmnopqrstuvwxyz0123456789") == length - 5;
+}
+
+bool image_map_has_devices(const ImageMap *map)
+{
+        return map->count > 0 && map->entries[0].device[0];
+}
+
 const char *image_map_get(const ImageMap *map, const char *region)
 {
         for (size_t i = 0; i < map->count; i++)
@@ -34,12 +49,32 @@ const char *image_map_get(const ImageMap *map, const char *region)
         return NULL;
 }
 
+static int read_device(const char *name, const Json *value, ImageMapEntry *entry, Error *ret_error)
+{
+        const Json *member = json_member(value, "RootDeviceName");
+        const char *device = json_text(member);
+
+        if (!member)
+                return 0;
+        if (!device || !is_device(device))
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use %s: %s.RootDeviceName: expected a device like /dev/sda1",
+                        name,
+                        entry->region);
+        return text_put(entry->device, sizeof(entry->device), device);
+}
+
 static int add(
         const char *name, const char *region, const Json *value, ImageMap *map, Error *ret_error)
 {
+        static const char *const known[] = {"AMI", "RootDeviceName", NULL};
         const char *image = json_text(json_is_object(value) ? json_member(value, "AMI") : value);
         ImageMapEntry *entry = &map->entries[map->count];
+        int r = json_is_object(value) ? json_check_keys(value, name, known, ret_error) : 0;
 
+        if (r < 0)
+                return r;
         if (!is_region(region))
                 return error_set(ret_error,
                         -EBADMSG,
@@ -64,7 +99,25 @@ static int add(
                         IMAGE_MAP_REGIONS_MAX);
         (void)text_put(entry->region, sizeof(entry->region), region);
         (void)text_put(entry->image, sizeof(entry->image), image);
+        r = json_is_object(value) ? read_device(name, value, entry, ret_error) : 0;
+        if (r < 0)
+                return r;
         map->count++;
+        return 0;
+}
+
+/* All of them or none: what a template looks up has to be there. */
+static int check_devices(const char *name, const ImageMap *map, Error *ret_error)
+{
+        for (size_t i = 1; i < map->count; i++)
+                if (!map->entries[i].device[0] == image_map_has_devices(map))
+                        return error_set(ret_error,
+                                -EBADMSG,
+                                "cannot use %s: the RootDeviceName of %s is missing, while %s "
+                                "has one",
+                                name,
+                                map->entries[map->entries[i].device[0] ? 0 : i].region,
+                                map->entries[map->entries[i].device[0] ? i : 0].region);
         return 0;
 }
 
@@ -98,6 +151,9 @@ int image_map_parse(
                 return r;
 
         qsort(map.entries, map.count, sizeof(map.entries[0]), by_region);
+        r = check_devices(name, &map, ret_error);
+        if (r < 0)
+                return r;
         *ret = map;
         return 0;
 }

@@ -1,9 +1,11 @@
 /* Machine images by region, as flocker-template publishes them: {"us-east-1": "ami-1…"}, or as a
- * template's mapping has them: {"us-east-1": {"AMI": "ami-1…"}}. */
+ * template's mapping has them: {"us-east-1": {"AMI": "ami-1…", "RootDeviceName": "/dev/sda1"}}. */
 
 #pragma once
 
 #include "base/error.h"
+
+#include <stdbool.h>
 
 #define IMAGE_MAP_REGIONS_MAX 64U
 #define IMAGE_MAP_SIZE_MAX    (64U * 1024U) /* bytes of its text */
@@ -11,6 +13,7 @@
 typedef struct ImageMapEntry {
         char region[32];
         char image[32];
+        char device[32]; /* the image's own name of its root device; "": the map tells none */
 } ImageMapEntry;
 
 typedef struct ImageMap {
@@ -19,9 +22,12 @@ typedef struct ImageMap {
 } ImageMap;
 
 /* `name` is for sentences. -EBADMSG with the sentence: not JSON, empty, a region that is none or
- * given twice, an id that is no image's. */
+ * given twice, an id that is no image's, a root device that is none, one told for some alone. */
 int image_map_parse(
         const char *name, const char *text, size_t size, ImageMap *ret, Error *ret_error);
+
+/* Does it tell the root devices? Then of all regions. */
+bool image_map_has_devices(const ImageMap *map);
 
 /* The image of a region; NULL: none. */
 const char *image_map_get(const ImageMap *map, const char *region);

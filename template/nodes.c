@@ -11,13 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define INSTANCE_TEXT_MAX (64U * 1024U) /* bytes of an instance as JSON */
-#define HASH_DIGITS       8
-
-/* Behind the stem: nothing, while the configuration is hashed. */
-typedef struct Suffix {
-        char text[2 + HASH_DIGITS];
-} Suffix;
+#define CONFIGURATION_MAX (64U * 1024U) /* bytes of what is hashed */
 
 static const char *profile_of(StackKind kind)
 {
@@ -67,32 +61,29 @@ static Json *build_network_interface(const Variant *variant)
                 {"GroupSet", build_list(build_get_att("InstanceSecurityGroup", "GroupId"))});
 }
 
-static Json *build_root_volume(void)
+static Json *build_root_volume(const Variant *variant, StackKind kind)
 {
-        return build_object({"DeviceName", build_ref("RootDeviceName")},
+        return build_object({"DeviceName", stack_root_device(variant, kind)},
                 {"Ebs",
                         build_object({"VolumeType", build_text("gp3")},
                                 {"Encrypted", json_new_bool(true)},
                                 {"DeleteOnTermination", json_new_bool(true)})});
 }
 
-static Json *build_user_data(const Variant *variant, const UserDataNode *node, const char *handle)
+static Json *build_user_data(const Variant *variant, const UserDataNode *node)
 {
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(USER_DATA_MAX);
 
-        if (user_data_append(variant, node, handle, &text) < 0)
+        if (user_data_append(variant, node, &text) < 0)
                 return NULL;
         return build_object({"Fn::Base64", build_sub(buffer_text(&text))});
 }
 
-static Json *build_properties(
-        const Variant *variant, const UserDataNode *node, const Suffix *suffix)
+static Json *build_properties(const Variant *variant, const UserDataNode *node)
 {
         const char *launch_template = launch_template_of(variant, node->kind);
         const char *type = node->kind == STACK_CLIENT ? "ClientInstanceType" : "NodeInstanceType";
-        char handle[STACK_ID_MAX];
 
-        (void)snprintf(handle, sizeof(handle), "%sHandle%s", node->stem, suffix->text);
         return build_object({"ImageId", stack_image(variant, node->kind)},
                 {"InstanceType", build_ref(type)},
                 {"KeyName", build_ref("EC2KeyPair")},
@@ -103,45 +94,75 @@ static Json *build_properties(
                                         build_get_att(launch_template, "LatestVersionNumber")})},
                 {variant->in_subnet ? NULL : "AvailabilityZone", build_zone()},
                 {"NetworkInterfaces", build_list(build_network_interface(variant))},
-                {"BlockDeviceMappings", build_list(build_root_volume())},
+                {"BlockDeviceMappings", build_list(build_root_volume(variant, node->kind))},
                 {"Tags",
                         build_list(build_object({"Key", build_text("Name")},
                                 {"Value", build_sub_format("${AWS::StackName} %s", node->stem)}))},
-                {"UserData", build_user_data(variant, node, handle)});
+                {"UserData", build_user_data(variant, node)});
 }
 
-/* Of all that the machine is made of, as far as the template tells: its properties, its images, how
- * its metadata service answers. */
-static int hash(const Variant *variant, const UserDataNode *node, Suffix *ret)
+/* All that machines of a kind are made of, as far as the template tells: their properties, their
+ * images, how the metadata service answers. Numbers and stems are left out, as they are no news. */
+static int append_configuration(
+        const Variant *variant, StackKind kind, const char *generation, Buffer *ret)
 {
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(INSTANCE_TEXT_MAX);
-        _cleanup_(json_free) Json *properties =
-                build_properties(variant, node, &(const Suffix){""});
+        const UserDataNode node = {
+                .kind = kind, .stem = "Node", .generation = generation, .handle = "Handle"};
         const ImageMap *images =
-                node->kind == STACK_CLIENT ? &variant->client_images : &variant->node_images;
+                kind == STACK_CLIENT ? &variant->client_images : &variant->node_images;
+        _cleanup_(json_free) Json *properties = build_properties(variant, &node);
+        int r = properties ? json_format(properties, JSON_ONE_LINE, ret) : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < images->count; i++)
+                r = buffer_append_format(ret,
+                        " %s=%s,%s",
+                        images->entries[i].region,
+                        images->entries[i].image,
+                        images->entries[i].device);
+        return r == 0 ? buffer_append_text(ret, variant->metadata_tags ? " tags" : "") : r;
+}
+
+static int hash(const Buffer *text, char ret[STACK_HASH])
+{
         char hexadecimal[DIGEST_SHA256_HEX];
         Digest digest;
-        int r;
+        int r = digest_sha256(buffer_text(text), text->size, &digest);
 
-        r = properties ? json_format(properties, JSON_ONE_LINE, &text) : -ENOMEM;
-        for (size_t i = 0; r == 0 && i < images->count; i++)
-                r = buffer_append_format(
-                        &text, " %s=%s", images->entries[i].region, images->entries[i].image);
-        if (r == 0)
-                r = buffer_append_text(&text, variant->metadata_tags ? " tags" : "");
-        if (r == 0)
-                r = digest_sha256(buffer_text(&text), text.size, &digest);
         if (r < 0)
                 return r;
         digest_format(&digest, hexadecimal);
-        (void)snprintf(ret->text, sizeof(ret->text), "X%.*s", HASH_DIGITS, hexadecimal);
+        (void)snprintf(ret, STACK_HASH, "%.*s", (int)STACK_HASH - 1, hexadecimal);
         return 0;
+}
+
+int stack_find_generation(const Variant *variant, char ret[STACK_HASH])
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(3 * CONFIGURATION_MAX);
+        int r = buffer_append_format(&text, "%s ", variant->revision ? variant->revision : "");
+
+        if (r == 0)
+                r = append_configuration(variant, STACK_CONTROL, "", &text);
+        if (r == 0 && !variant->keep_secrets)
+                r = append_configuration(variant, STACK_AGENT, "", &text);
+        if (r == 0 && !variant->keep_secrets)
+                r = append_configuration(variant, STACK_CLIENT, "", &text);
+        return r == 0 ? hash(&text, ret) : r;
+}
+
+static int hash_kind(
+        const Variant *variant, StackKind kind, const char *generation, char ret[STACK_HASH])
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(CONFIGURATION_MAX);
+        int r = append_configuration(variant, kind, generation, &text);
+
+        return r == 0 ? hash(&text, ret) : r;
 }
 
 typedef struct Building {
         const Variant *variant;
-        Json *resources, *outputs;
+        const char *generation;
         const StackIds *before;
+        Json *resources, *outputs;
         Json *conditions; /* the ids of the wait conditions so far */
 } Building;
 
@@ -179,40 +200,65 @@ static int add_outputs(const Building *building, const UserDataNode *node, const
                                         build_get_att(instance, "PrivateIp"))}));
 }
 
-static int add_node(const Building *building, const UserDataNode *node)
-{
+/* The logical ids of a node's three resources: one hash behind each. */
+typedef struct NodeIds {
         char instance[STACK_ID_MAX], handle[STACK_ID_MAX], condition[STACK_ID_MAX];
-        Suffix suffix = {""};
+} NodeIds;
+
+static void make_ids(const char *stem, const char *hash_text, NodeIds *ret)
+{
+        (void)snprintf(ret->instance, STACK_ID_MAX, "%sX%s", stem, hash_text);
+        (void)snprintf(ret->handle, STACK_ID_MAX, "%sHandleX%s", stem, hash_text);
+        (void)snprintf(ret->condition, STACK_ID_MAX, "%sConditionX%s", stem, hash_text);
+}
+
+static int add_node(const Building *building, const UserDataNode *node, const NodeIds *ids)
+{
+        Json *resources = building->resources;
         int r;
 
-        r = hash(building->variant, node, &suffix);
-        if (r < 0)
-                return r;
-        (void)snprintf(instance, sizeof(instance), "%s%s", node->stem, suffix.text);
-        (void)snprintf(handle, sizeof(handle), "%sHandle%s", node->stem, suffix.text);
-        (void)snprintf(condition, sizeof(condition), "%sCondition%s", node->stem, suffix.text);
-
-        r = json_set(building->resources,
-                handle,
+        r = json_set(resources,
+                ids->handle,
                 build_object({"Type", build_text("AWS::CloudFormation::WaitConditionHandle")}));
         if (r == 0)
-                r = json_set(building->resources,
-                        instance,
+                r = json_set(resources,
+                        ids->instance,
                         build_object({"Type", build_text("AWS::EC2::Instance")},
                                 {"DependsOn", build_depends_on(building, node)},
-                                {"Properties",
-                                        build_properties(building->variant, node, &suffix)}));
+                                {"Properties", build_properties(building->variant, node)}));
         if (r == 0)
-                r = json_set(building->resources,
-                        condition,
+                r = json_set(resources,
+                        ids->condition,
                         build_object({"Type", build_text("AWS::CloudFormation::WaitCondition")},
-                                {"DependsOn", build_text(instance)},
+                                {"DependsOn", build_text(ids->instance)},
                                 {"Properties",
-                                        build_object({"Handle", build_ref(handle)},
+                                        build_object({"Handle", build_ref(ids->handle)},
                                                 {"Timeout", build_ref("Timeout")})}));
         if (r == 0)
-                r = json_append(building->conditions, build_text(condition));
-        return r == 0 ? add_outputs(building, node, instance) : r;
+                r = json_append(building->conditions, build_text(ids->condition));
+        return r == 0 ? add_outputs(building, node, ids->instance) : r;
+}
+
+/* `count` machines of a kind; *ret_ids are the last one's. */
+static int add_kind(const Building *building, StackKind kind, int64_t count, NodeIds *ret_ids)
+{
+        UserDataNode node = {
+                .kind = kind, .generation = building->generation, .handle = ret_ids->handle};
+        char hash_text[STACK_HASH];
+        int r = hash_kind(building->variant, kind, building->generation, hash_text);
+
+        for (int64_t i = 1; r == 0 && i <= count; i++) {
+                node.number = kind == STACK_AGENT ? i : 0;
+                if (kind == STACK_AGENT)
+                        (void)snprintf(node.stem, sizeof(node.stem), "AgentNode%" PRId64, i);
+                else
+                        (void)snprintf(node.stem,
+                                sizeof(node.stem),
+                                kind == STACK_CONTROL ? "ControlNode" : "ClientNode");
+                make_ids(node.stem, hash_text, ret_ids);
+                r = add_node(building, &node, ret_ids);
+        }
+        return r;
 }
 
 static int add_launch_templates(const Variant *variant, Json *resources)
@@ -248,31 +294,25 @@ static int add_client_outputs(const Building *building, const char *control)
                         {"Value", build_text("export DOCKER_TLS_VERIFY=1")}));
 }
 
-int stack_add_nodes(const Variant *variant, Json *resources, const StackIds *before, Json *outputs)
+int stack_add_nodes(const Variant *variant,
+        const char *generation,
+        const StackIds *before,
+        Json *resources,
+        Json *outputs)
 {
         _cleanup_(json_free) Json *conditions = json_new_array();
-        const Building building = {variant, resources, outputs, before, conditions};
-        UserDataNode node = {.kind = STACK_CONTROL, .stem = "ControlNode"};
-        Suffix suffix = {""};
-        char control[STACK_ID_MAX];
+        const Building building = {variant, generation, before, resources, outputs, conditions};
+        NodeIds control = {}, others = {};
         int r;
 
         r = add_launch_templates(variant, resources);
         if (r == 0)
-                r = add_node(&building, &node);
+                r = add_kind(&building, STACK_CONTROL, 1, &control);
         if (r == 0)
-                r = hash(variant, &node, &suffix);
-        (void)snprintf(control, sizeof(control), "%s%s", node.stem, suffix.text);
-
-        for (node.kind = STACK_AGENT, node.number = 1; r == 0 && node.number <= variant->agents;
-                node.number++) {
-                (void)snprintf(node.stem, sizeof(node.stem), "AgentNode%" PRId64, node.number);
-                r = add_node(&building, &node);
-        }
+                r = add_kind(&building, STACK_AGENT, variant->agents, &others);
         if (r == 0)
-                r = add_node(&building,
-                        &(const UserDataNode){.kind = STACK_CLIENT, .stem = "ClientNode"});
+                r = add_kind(&building, STACK_CLIENT, 1, &others);
         if (r == 0 && variant_has(variant, VARIANT_DOCKER))
-                r = add_client_outputs(&building, control);
+                r = add_client_outputs(&building, control.instance);
         return r;
 }

@@ -15,6 +15,8 @@ typedef enum When {
         FOR_DATASET_KEYS, /* flocker on the aws backend */
         WITHOUT_NODE_MAP,
         WITHOUT_CLIENT_MAP,
+        WITHOUT_NODE_DEVICES,
+        WITHOUT_CLIENT_DEVICES,
         IN_SUBNET, /* one is to be chosen */
         IN_ZONE,   /* else the zone is */
 } When;
@@ -94,11 +96,20 @@ static const Parameter parameters[] = {
                 .default_value = UBUNTU},
         {"RootDeviceName",
                 GROUP_MACHINES,
-                ALWAYS,
-                "Root device of the images",
+                WITHOUT_NODE_DEVICES,
+                "Root device of control's and agents' image",
                 "String",
-                "The images' own name of their root device: /dev/sda1 of Ubuntu, /dev/xvda of "
+                "The image's own name of its root device: /dev/sda1 of Ubuntu, /dev/xvda of "
                 "Debian; another name would add a disk and leave the root unencrypted",
+                .default_value = "/dev/sda1",
+                .pattern = "/dev/[a-z0-9]+",
+                .constraint = "expected a device like /dev/sda1"},
+        {"ClientRootDeviceName",
+                GROUP_MACHINES,
+                WITHOUT_CLIENT_DEVICES,
+                "Root device of the client's image",
+                "String",
+                "The image's own name of its root device, likewise",
                 .default_value = "/dev/sda1",
                 .pattern = "/dev/[a-z0-9]+",
                 .constraint = "expected a device like /dev/sda1"},
@@ -179,6 +190,10 @@ static bool is_wanted(const Variant *variant, const Parameter *parameter)
                 return variant->node_images.count == 0;
         case WITHOUT_CLIENT_MAP:
                 return variant->client_images.count == 0;
+        case WITHOUT_NODE_DEVICES:
+                return !image_map_has_devices(&variant->node_images);
+        case WITHOUT_CLIENT_DEVICES:
+                return !image_map_has_devices(&variant->client_images);
         case IN_SUBNET:
                 return variant->in_subnet;
         case IN_ZONE:
@@ -299,7 +314,10 @@ static Json *build_mapping(const ImageMap *map)
         for (size_t i = 0; mapping && i < map->count; i++)
                 if (json_set(mapping,
                             map->entries[i].region,
-                            build_object({"AMI", build_text(map->entries[i].image)})) < 0)
+                            build_object({"AMI", build_text(map->entries[i].image)},
+                                    OPTIONAL("RootDeviceName",
+                                            map->entries[i].device[0] ? map->entries[i].device
+                                                                      : NULL))) < 0)
                         return json_free(mapping);
         return mapping;
 }
@@ -315,16 +333,30 @@ int stack_add_mappings(const Variant *variant, Json *mappings)
         return r;
 }
 
+static Json *build_look_up(StackKind kind, const char *key)
+{
+        return build_object({"Fn::FindInMap",
+                build_list(build_text(kind == STACK_CLIENT ? "RegionMapClient" : "RegionMapNode"),
+                        build_ref("AWS::Region"),
+                        build_text(key))});
+}
+
 Json *stack_image(const Variant *variant, StackKind kind)
 {
         bool client = kind == STACK_CLIENT;
 
         if ((client ? &variant->client_images : &variant->node_images)->count == 0)
                 return build_ref(client ? "ClientImage" : "NodeImage");
-        return build_object({"Fn::FindInMap",
-                build_list(build_text(client ? "RegionMapClient" : "RegionMapNode"),
-                        build_ref("AWS::Region"),
-                        build_text("AMI"))});
+        return build_look_up(kind, "AMI");
+}
+
+Json *stack_root_device(const Variant *variant, StackKind kind)
+{
+        bool client = kind == STACK_CLIENT;
+
+        if (!image_map_has_devices(client ? &variant->client_images : &variant->node_images))
+                return build_ref(client ? "ClientRootDeviceName" : "RootDeviceName");
+        return build_look_up(kind, "RootDeviceName");
 }
 
 /* {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} */

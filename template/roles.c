@@ -80,29 +80,32 @@ static Json *build_actions(const Right *right)
 }
 
 /* *ret_count tells how many objects are left. */
-static Json *build_objects(const Variant *variant, const Right *right, size_t *ret_count)
+static Json *build_objects(
+        const Variant *variant, const char *generation, const Right *right, size_t *ret_count)
 {
         Json *list = json_new_array();
 
         for (size_t i = 0; list && i < PATHS_MAX && right->paths[i]; i++) {
                 if (!is_wanted(variant, right->paths[i]))
                         continue;
-                if (json_append(
-                            list, build_sub_format("${ClusterConfig.Arn}/%s", right->paths[i])) < 0)
+                if (json_append(list,
+                            build_sub_format(
+                                    "${ClusterConfig.Arn}/%s/%s", generation, right->paths[i])) < 0)
                         return json_free(list);
         }
         *ret_count = json_count(list);
         return list;
 }
 
-static int add_right(const Variant *variant, const Right *right, Json *statements)
+static int add_right(
+        const Variant *variant, const char *generation, const Right *right, Json *statements)
 {
         Json *resources;
         size_t count = 1;
 
         if (right->for_purging && variant->keep_secrets)
                 return 0;
-        resources = right->paths[0] ? build_objects(variant, right, &count)
+        resources = right->paths[0] ? build_objects(variant, generation, right, &count)
                                     : build_get_att("ClusterConfig", "Arn");
         if (count == 0) {
                 (void)json_free(resources);
@@ -136,14 +139,14 @@ static Json *build_key_right(void)
                 build_no_value());
 }
 
-static Json *build_statements(const Variant *variant, StackKind kind)
+static Json *build_statements(const Variant *variant, const char *generation, StackKind kind)
 {
         _cleanup_(json_free) Json *statements = json_new_array();
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < ELEMENTS(rights); i++)
                 if (rights[i].kinds & (unsigned)kind)
-                        r = add_right(variant, &rights[i], statements);
+                        r = add_right(variant, generation, &rights[i], statements);
         if (r == 0 && kind == STACK_CONTROL && variant_flocker_on_aws(variant))
                 r = json_append(statements, build_secret_right());
         if (r == 0)
@@ -162,24 +165,25 @@ static Json *build_trust(void)
                 {"Version", build_text("2012-10-17")}, {"Statement", build_list(statement)});
 }
 
-static Json *build_role(const Variant *variant, StackKind kind)
+static Json *build_role(const Variant *variant, const char *generation, StackKind kind)
 {
         Json *policy = build_object({"PolicyName", build_text("ClusterStore")},
                 {"PolicyDocument",
                         build_object({"Version", build_text("2012-10-17")},
-                                {"Statement", build_statements(variant, kind)})});
+                                {"Statement", build_statements(variant, generation, kind)})});
 
         return build_resource("AWS::IAM::Role",
                 build_object({"AssumeRolePolicyDocument", build_trust()},
                         {"Policies", build_list(policy)}));
 }
 
-int stack_add_roles(const Variant *variant, Json *resources)
+int stack_add_roles(const Variant *variant, const char *generation, Json *resources)
 {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < ELEMENTS(kinds); i++) {
-                r = json_set(resources, kinds[i].role, build_role(variant, kinds[i].kind));
+                r = json_set(
+                        resources, kinds[i].role, build_role(variant, generation, kinds[i].kind));
                 if (r == 0)
                         r = json_set(resources,
                                 kinds[i].profile,

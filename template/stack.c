@@ -29,15 +29,18 @@ static Json *describe(const Variant *variant)
 static int add_resources(const Variant *variant, Json *resources, Json *outputs)
 {
         StackIds before = {.ids = {"ClusterConfigPolicy"}, .count = 1};
+        char generation[STACK_HASH];
         int r;
 
-        r = stack_add_store(variant, resources);
+        r = stack_find_generation(variant, generation);
         if (r == 0)
-                r = stack_add_roles(variant, resources);
+                r = stack_add_store(variant, generation, resources);
+        if (r == 0)
+                r = stack_add_roles(variant, generation, resources);
         if (r == 0)
                 r = stack_add_network(variant, resources, &before);
         if (r == 0)
-                r = stack_add_nodes(variant, resources, &before, outputs);
+                r = stack_add_nodes(variant, generation, &before, resources, outputs);
         return r;
 }
 

@@ -2,10 +2,11 @@
  *
  * ControlNode, AgentNode1…n and ClientNode are the stems of what people see and type: outputs and
  * Name tags. An instance, its wait condition handle and its wait condition carry one hash of the
- * instance's configuration behind the stem ("AgentNode1X4f2a90c1", "AgentNode1HandleX4f2a90c1",
+ * configuration behind the stem ("AgentNode1X4f2a90c1", "AgentNode1HandleX4f2a90c1",
  * "AgentNode1ConditionX4f2a90c1"): a changed UserData alone would stop and start the same machine,
  * on which cloud-init does not run it again, and a handle cannot be signalled twice; with new
- * logical ids the machine is replaced, and its replacement waited for.
+ * logical ids the machine is replaced, and its replacement waited for. Machines that are made anew
+ * meet in a store of their own, a prefix of the same bucket (stack_find_generation).
  *
  * Source: AWS CloudFormation Template Reference; IAM User Guide, "Grant least privilege".
  */

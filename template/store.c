@@ -19,7 +19,7 @@ static const struct {
         {"SwarmToken", "swarm/worker.json", VARIANT_SWARM},
 };
 
-static Json *build_lifecycle(const Variant *variant)
+static Json *build_lifecycle(const Variant *variant, const char *generation)
 {
         _cleanup_(json_free) Json *rules = json_new_array();
         int r = 0;
@@ -29,7 +29,9 @@ static Json *build_lifecycle(const Variant *variant)
                         r = json_append(rules,
                                 build_object({"Id", build_text(doomed[i].id)},
                                         {"Status", build_text("Enabled")},
-                                        {"Prefix", build_text(doomed[i].prefix)},
+                                        {"Prefix",
+                                                build_format(
+                                                        "%s/%s", generation, doomed[i].prefix)},
                                         {"ExpirationInDays", json_new_int64(1)}));
         if (r == 0)
                 r = json_append(rules,
@@ -54,7 +56,7 @@ static Json *build_encryption(void)
                                 build_if("HasStoreKey", json_new_bool(true), build_no_value())}))});
 }
 
-static Json *build_bucket(const Variant *variant)
+static Json *build_bucket(const Variant *variant, const char *generation)
 {
         Json *ownership = build_object({"Rules",
                 build_list(build_object({"ObjectOwnership", build_text("BucketOwnerEnforced")}))});
@@ -70,7 +72,7 @@ static Json *build_bucket(const Variant *variant)
                         build_object({"BucketEncryption", build_encryption()},
                                 {"OwnershipControls", ownership},
                                 {"PublicAccessBlockConfiguration", access},
-                                {"LifecycleConfiguration", build_lifecycle(variant)})});
+                                {"LifecycleConfiguration", build_lifecycle(variant, generation)})});
 }
 
 /* Nothing without TLS, for nobody. */
@@ -107,11 +109,11 @@ static Json *build_secret(void)
                                           "\"secret_access_key\":\"${AmazonSecretAccessKey}\"}")}));
 }
 
-int stack_add_store(const Variant *variant, Json *resources)
+int stack_add_store(const Variant *variant, const char *generation, Json *resources)
 {
         int r;
 
-        r = json_set(resources, "ClusterConfig", build_bucket(variant));
+        r = json_set(resources, "ClusterConfig", build_bucket(variant, generation));
         if (r == 0)
                 r = json_set(resources, "ClusterConfigPolicy", build_bucket_policy());
         if (r == 0 && variant_flocker_on_aws(variant))

@@ -51,16 +51,16 @@ static int append_own(const Variant *variant, const UserDataNode *node, Buffer *
         return r;
 }
 
-int user_data_append(
-        const Variant *variant, const UserDataNode *node, const char *handle, Buffer *ret)
+int user_data_append(const Variant *variant, const UserDataNode *node, Buffer *ret)
 {
         int r;
 
         r = buffer_append_format(ret,
                 "#!/usr/bin/flocker-bootstrap --role=%s\n"
                 "cluster: \"${AWS::StackName}\"\n"
-                "store: \"s3://${ClusterConfig}\"\n",
-                role_of(node->kind));
+                "store: \"s3://${ClusterConfig}/%s\"\n",
+                role_of(node->kind),
+                node->generation);
         if (r == 0 && node->kind != STACK_CLIENT)
                 r = buffer_append_format(ret, "node: %" PRId64 "\n", node->number);
         if (r == 0)
@@ -74,6 +74,6 @@ int user_data_append(
                         "timeout: ${Timeout}s\n",
                         variant_has(variant, VARIANT_SWARM) ? variant_swarms[variant->swarm]
                                                             : "none",
-                        handle);
+                        node->handle);
         return r == 0 ? append_own(variant, node, ret) : r;
 }

@@ -9,11 +9,11 @@
 
 typedef struct UserDataNode {
         StackKind kind;
-        char stem[32];  /* "AgentNode1" */
-        int64_t number; /* 0 of control, from 1 of agents; no matter of the client's */
+        char stem[32];          /* "AgentNode1" */
+        int64_t number;         /* 0 of control, from 1 of agents; no matter of the client's */
+        const char *generation; /* of the cluster: the store's prefix */
+        const char *handle;     /* the logical id of the node's wait condition handle */
 } UserDataNode;
 
-/* Appends the document as Fn::Sub's text; `handle` is the logical id of the node's wait condition
- * handle. -ENOBUFS over the buffer's bound, -ENOMEM. */
-int user_data_append(
-        const Variant *variant, const UserDataNode *node, const char *handle, Buffer *ret);
+/* Appends the document as Fn::Sub's text. -ENOBUFS over the buffer's bound, -ENOMEM. */
+int user_data_append(const Variant *variant, const UserDataNode *node, Buffer *ret);

@@ -75,6 +75,40 @@ int variant_parse_components(const char *text, unsigned *ret, Error *ret_error)
         return 0;
 }
 
+/* What may not be read by everybody on a machine, as far as its name tells. */
+static bool is_secret(const char *key)
+{
+        static const char *const words[] = {
+                "password", "passwd", "secret", "token", "access_key", "private", "credential"};
+
+        for (size_t i = 0; i < ELEMENTS(words); i++)
+                if (strcasestr(key, words[i]))
+                        return true;
+        return false;
+}
+
+static int check_no_secrets(const Json *json, Error *ret_error)
+{
+        const char *key;
+        const Json *value;
+        void *iterator = NULL;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && json_is_array(json) && i < json_count(json); i++)
+                r = check_no_secrets(json_element(json, i), ret_error);
+        while (r == 0 && json_is_object(json) && json_next_member(json, &iterator, &key, &value)) {
+                if (is_secret(key))
+                        return error_set(ret_error,
+                                -EBADMSG,
+                                "cannot use --dataset: '%.60s' would stand in user-data, which is "
+                                "no place for secrets (the aws backend's access keys are "
+                                "parameters of the template)",
+                                key);
+                r = check_no_secrets(value, ret_error);
+        }
+        return r;
+}
+
 int variant_parse_dataset(const char *text, Variant *variant, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer line = BUFFER_INIT(VARIANT_DATASET_MAX);
@@ -87,6 +121,9 @@ int variant_parse_dataset(const char *text, Variant *variant, Error *ret_error)
                 r = json_get_text(json, "--dataset", "backend", &backend, ret_error);
         if (r < 0)
                 return r == -ENOENT ? -EBADMSG : r;
+        r = check_no_secrets(json, ret_error);
+        if (r < 0)
+                return r;
         if (json_format(json, JSON_ONE_LINE, &line) < 0)
                 return error_set(ret_error,
                         -EBADMSG,
@@ -130,6 +167,23 @@ static int check_types(const Variant *variant, Error *ret_error)
                 variant->node_type);
 }
 
+static int check_revision(const Variant *variant, Error *ret_error)
+{
+        size_t length = variant->revision ? strlen(variant->revision) : 1;
+
+        if (length >= 1 && length <= VARIANT_REVISION_MAX &&
+                (!variant->revision ||
+                        strspn(variant->revision,
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789._-") == length))
+                return 0;
+        return error_set(ret_error,
+                -EINVAL,
+                "cannot use --revision='%.60s': expected 1 to %u letters, digits, '.', '_', '-'",
+                variant->revision,
+                VARIANT_REVISION_MAX);
+}
+
 int variant_check(const Variant *variant, Error *ret_error)
 {
         bool swarm = variant_has(variant, VARIANT_SWARM);
@@ -144,7 +198,13 @@ int variant_check(const Variant *variant, Error *ret_error)
                         -EDOM,
                         "cannot use swarm mode %s: swarm is not among the components",
                         variant_swarms[variant->swarm]);
-        r = check_types(variant, ret_error);
+        if (variant->dataset && !variant_has(variant, VARIANT_FLOCKER))
+                return error_set(ret_error,
+                        -EDOM,
+                        "cannot use --dataset: flocker is not among the components");
+        r = check_revision(variant, ret_error);
+        if (r == 0)
+                r = check_types(variant, ret_error);
         if (r == 0 && variant->node_images.count > 0 && variant->client_images.count > 0)
                 r = image_map_check_same("the node AMI map",
                         &variant->node_images,

@@ -5,8 +5,9 @@
 #include "base/json.h"
 #include "template/image-map.h"
 
-#define VARIANT_AGENTS_MAX  100  /* CloudFormation takes 500 resources, three for each agent */
-#define VARIANT_DATASET_MAX 512U /* bytes: it stands in user-data */
+#define VARIANT_AGENTS_MAX   100  /* CloudFormation takes 500 resources, three for each agent */
+#define VARIANT_DATASET_MAX  512U /* bytes: it stands in user-data */
+#define VARIANT_REVISION_MAX 64U
 
 typedef enum VariantComponent {
         VARIANT_FLOCKER = 1U << 0,
@@ -33,6 +34,7 @@ typedef struct Variant {
         bool ordered;            /* machines one kind after the other, as it used to be */
         bool metadata_tags;      /* instances see their tags in the metadata service */
         bool in_subnet;          /* in a VPC and subnet that are chosen, not the default ones */
+        const char *revision;    /* a word: another one replaces all machines; NULL: none */
         ImageMap node_images;    /* count 0: Ubuntu's newest, by a parameter */
         ImageMap client_images;  /* likewise */
         const char *node_type;   /* of control and agents; the parameter's default */
@@ -57,7 +59,7 @@ bool variant_may_swarm(const Variant *variant, VariantSwarm mode);
 int variant_parse_components(const char *text, unsigned *ret, Error *ret_error);
 
 /* The dataset mapping: a JSON object with a backend. Sets dataset and dataset_elsewhere.
- * -EBADMSG. */
+ * -EBADMSG, also for members that are secrets by their names: all of it is user-data. */
 int variant_parse_dataset(const char *text, Variant *variant, Error *ret_error);
 
 /* Does it fit together? -EDOM with what contradicts what. */
