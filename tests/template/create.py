@@ -433,7 +433,7 @@ def test_bad_input_is_one_sentence_and_no_template():
 
 def test_a_full_disk_is_noticed():
     with open("/dev/full", "w") as full:
-        done = subprocess.run([os.environ["REHEARSAL"].replace("rehearsal/flocker-rehearsal", "template/flocker-template"), "create"], stdout=full,
+        done = subprocess.run([os.environ["TEMPLATE"], "create"], stdout=full,
                               stderr=subprocess.PIPE, text=True)
     expect((done.returncode, len(done.stderr.splitlines())), (74, 1), done.stderr)
 

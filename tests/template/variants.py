@@ -3,12 +3,11 @@
 import functools
 import json
 import os
-import pathlib
 import re
 import subprocess
 import types
 
-TEMPLATE = pathlib.Path(os.environ["REHEARSAL"]).parent.parent / "template/flocker-template"
+TEMPLATE = os.environ["TEMPLATE"]
 REGIONS = ("us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1")
 IMAGES = {region: f"ami-0123456789abcdef{n}" for n, region in enumerate(REGIONS)}
 IMAGES_WITH_DEVICES = {region: {"AMI": image, "RootDeviceName": "/dev/xvda"} for region, image in IMAGES.items()}
