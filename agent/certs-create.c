@@ -168,20 +168,23 @@ static int take_key(Creation *creation, KeyKind kind, Key **ret)
                 creation->ret_error);
 }
 
+/* The sentence names the set, too: the path is below it. */
+static int write_file(Creation *creation, const char *path, const char *data, size_t size)
+{
+        int r = file_create_durable(
+                creation->folder.staging_fd, path, data, size, 0600, creation->ret_error);
+
+        return r < 0 ? error_prefix(creation->ret_error, r, "in '%s'", creation->arguments->out)
+                     : 0;
+}
+
 static int write_certificate(Creation *creation, const char *path, const Certificate *certificate)
 {
         _cleanup_(buffer_done) Buffer pem = BUFFER_INIT(CERTIFICATE_PEM_MAX);
         int r;
 
         r = certificate_format(certificate, &pem, creation->ret_error);
-        if (r < 0)
-                return r;
-        return file_create_durable(creation->folder.staging_fd,
-                path,
-                buffer_text(&pem),
-                pem.size,
-                0600,
-                creation->ret_error);
+        return r < 0 ? r : write_file(creation, path, buffer_text(&pem), pem.size);
 }
 
 /* <folder>/<name><certificate suffix> and <folder>/<key name>. */
@@ -198,12 +201,7 @@ static int write_pair(Creation *creation,
         if (r == 0)
                 r = key_format(pair->key, passphrase, &key, creation->ret_error);
         if (r == 0)
-                r = file_create_durable(creation->folder.staging_fd,
-                        key_path,
-                        secret_data(key),
-                        secret_size(key),
-                        0600,
-                        creation->ret_error);
+                r = write_file(creation, key_path, secret_data(key), secret_size(key));
         if (r < 0)
                 return r;
 
@@ -547,6 +545,8 @@ static int create(const Arguments *arguments, Error *ret_error)
         int r;
 
         r = check_out(arguments->out, ret_error);
+        if (r == 0)
+                r = certificate_check_clock(creation.wall, ret_error);
         if (r == 0 && arguments->passphrase_file)
                 r = certs_read_passphrase(
                         arguments->passphrase_file, &creation.passphrase, ret_error);

@@ -100,6 +100,19 @@ static int set_serial(X509 *x509, Error *ret_error)
         return r;
 }
 
+int certificate_check_clock(Usec wall, Error *ret_error)
+{
+        char time[CLOCK_UTC_MAX];
+
+        if (wall >= PROFILE_WALL_MIN)
+                return 0;
+        clock_format_utc(wall, time);
+        return error_set(ret_error,
+                -EDOM,
+                "cannot certify anything at %s: this machine's clock is wrong; set it",
+                time);
+}
+
 static int set_validity(X509 *x509, Usec wall, int64_t seconds)
 {
         time_t begin = (time_t)(wall / USEC_PER_SEC) - PROFILE_BACKDATE_SECONDS;
@@ -279,7 +292,9 @@ int certificate_make(const CertificateRequest *request, Certificate **ret, Error
         Error error = ERROR_INIT;
         int r;
 
-        r = x509 ? fill(x509, request, &error) : -ENOMEM;
+        r = certificate_check_clock(request->wall, &error);
+        if (r == 0)
+                r = x509 ? fill(x509, request, &error) : -ENOMEM;
         if (r == 0)
                 r = sign(x509, request->issuer ? request->issuer_key : request->key);
         if (r < 0)
@@ -304,8 +319,12 @@ int certificate_renew(const Certificate *certificate,
 {
         _cleanup_(X509_free) X509 *x509 = X509_dup(certificate);
         char reason[CRYPTO_REASON_MAX];
-        int days = 0, seconds = 0, r = -ENOMEM;
+        int days = 0, seconds = 0, r;
 
+        r = certificate_check_clock(wall, ret_error);
+        if (r < 0)
+                return r;
+        r = -ENOMEM;
         if (x509 && ASN1_TIME_diff(&days,
                             &seconds,
                             X509_get0_notBefore(certificate),

@@ -35,9 +35,12 @@ typedef struct CertificateRequest {
 int certificate_check_name(const char *name, Error *ret_error);
 int certificate_check_subject(const char *text, Error *ret_error);
 
+/* And of the clock: -EDOM where it says a time before this program was written. */
+int certificate_check_clock(Usec wall, Error *ret_error);
+
 /* X.509 v3, sha256WithRSAEncryption or ecdsa-with-SHA256, a serial of 128 random bits (positive),
  * times in whole seconds (UTCTime before 2050: RFC 5280, 4.1.2.5). -EINVAL: a name that is none, or
- * a subject that is too long. */
+ * a subject that is too long; -EDOM: the clock. */
 int certificate_make(const CertificateRequest *request, Certificate **ret, Error *ret_error);
 
 /* The same subject, key, names and extensions, as long a validity from `wall` on, a new serial. */

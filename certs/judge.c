@@ -185,6 +185,41 @@ static void judge_cluster(Judging *judging, const SetMember *member)
                         issuer->info.organizational_unit);
 }
 
+/* The authority of the member's kind that the set is about: one whose key is at hand, else the
+ * first. */
+static const SetMember *find_authority(const CertificateSet *set, const SetMember *member)
+{
+        const SetMember *found = NULL;
+
+        for (size_t i = 0; i < set->count; i++)
+                if (set->members[i].profile == member->profile &&
+                        (!found || (!found->pair.key && set->members[i].pair.key)))
+                        found = &set->members[i];
+        return found ? found : member;
+}
+
+/* A folder of another cluster's would be whole in itself, and nobody here would speak with it. */
+static void judge_authority(Judging *judging, const SetMember *member)
+{
+        _cleanup_(key_free) Key *ours = NULL, *its = NULL;
+        const SetMember *authority;
+
+        if (!member->profile || !member->profile->authority)
+                return;
+        authority = find_authority(judging->set, member);
+        ours = certificate_key(authority->pair.certificate);
+        its = certificate_key(member->pair.certificate);
+        if (!ours || !its || key_equal(ours, its))
+                return;
+        complain(judging,
+                member,
+                "%s: it is another authority than %s; a cluster has one: put that one here, and "
+                "what "
+                "it certified",
+                member->path,
+                authority->path);
+}
+
 /* Files whose names promise what is in them: flocker-ca's, those that Flocker's services read, and
  * Docker's. */
 static const struct {
@@ -328,6 +363,7 @@ size_t certificate_set_judge(const CertificateSet *set, Usec wall, SetFault faul
                 judge_key,
                 judge_chain,
                 judge_cluster,
+                judge_authority,
                 judge_purpose,
                 judge_place,
                 judge_nesting,

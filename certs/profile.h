@@ -45,4 +45,8 @@ typedef struct Profile {
 
 extern const Profile profiles[_PROFILES];
 
+/* A clock before this program was written has lost the time, and what it certified would be for a
+ * past that no peer lives in. 2026-01-01T00:00:00Z */
+#define PROFILE_WALL_MIN (1767225600 * USEC_PER_SEC)
+
 #define PROFILE_BACKDATE_SECONDS 3600 /* clocks that disagree by less than an hour do no harm */

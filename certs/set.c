@@ -278,6 +278,11 @@ int certificate_set_load(
         r = load_path(path, &loading, ret_error);
         if (r < 0)
                 return r;
+        if (set.count == 0 && loading.shown != path)
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot use '%s': it is a private key; name its certificate",
+                        path);
         if (set.count == 0)
                 return error_set(ret_error,
                         -ENOENT,

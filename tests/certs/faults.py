@@ -113,6 +113,26 @@ def test_a_client_in_the_place_of_an_engine(f):
     judged(copy, "docker/control/cert.pem: it is a certificate of kind docker-client ('CN=client') in the place of one of kind docker-node")
 
 
+def test_a_cluster_has_one_authority_of_a_kind(f):
+    """Another cluster's client, with its own authority beside it, is whole in itself, and no engine takes it."""
+    copy, other = copy_of(f), f.top / "other"
+    expect(run("create", "--cluster=other", "--control=h", "--agents=0", "--components=docker", f"--out={other}").status, 0)
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        shutil.copy(other / "docker/client" / name, copy / "docker/client" / name)
+    judged(copy, f"docker/client/ca.pem: it is another authority than {copy}/docker/ca.pem; a cluster has one")
+    openssl("x509", "-in", f.set / "docker/ca.pem", "-signkey", f.set / "docker/ca-key.pem", "-days", "9", "-clrext", "-extfile", extensions(f),
+            "-out", copy / "docker/client/ca.pem")
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(f.set / "docker/client" / name, copy / "docker/client" / name)
+    judged(copy)  # the same key, certified anew
+
+
+def extensions(f):
+    path = f.top / "ca-ext"
+    path.write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+    return path
+
+
 def test_a_file_named_after_another_node(f):
     copy = copy_of(f)
     (copy / f.node).unlink()
@@ -184,6 +204,23 @@ def test_names_are_refused_before_a_key_is_made(f):
         expect((done.status, out.exists()), (64, False), f"{words} {done.err}")
         expect(len(done.err.splitlines()), 1, done.err)
         expect_in(sentence, done.err)
+
+
+def test_a_sentence_of_a_full_disk_names_the_set(f):
+    small = f.top / "small"
+    small.mkdir()
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o nr_inodes=12 none {small}; {PROGRAM} certs create --cluster=c "
+                           f"--control=h --agents=0 --components=docker --out={small}/out; echo $?; ls -A {small}"], capture_output=True, text=True)
+    expect(done.stdout, "74\n")
+    expect_in(f"in '{small}/out': cannot write 'docker/", done.stderr)
+    expect_in("No space left on device", done.stderr)
+
+
+def test_a_key_is_said_to_be_one(f):
+    for key in ("docker/client/key.pem", "flocker/user1.key"):
+        done = run("show", f.set / key)
+        expect((done.status, done.err.count("\n")), (65, 1), done.err)
+        expect_in(f"cannot use '{f.set}/{key}': it is a private key; name its certificate", done.err)
 
 
 def test_long_and_foreign_names_are_taken(f):

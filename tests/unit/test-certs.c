@@ -282,6 +282,35 @@ static void times_change_their_kind_with_2050(void **state)
                             6) > 0);
 }
 
+static void nothing_is_certified_by_a_clock_that_has_lost_the_time(void **state)
+{
+        static const Usec lost[] = {0, USEC_PER_HOUR / 2, PROFILE_WALL_MIN - 1};
+        _cleanup_(pair_done) Pair authority = {};
+        Certificate *renewed = NULL;
+
+        (void)state;
+        assert_int_equal(
+                docker_make_authority("c", curve_key(), PROFILE_WALL_MIN, &authority, NULL), 0);
+        for (size_t i = 0; i < ELEMENTS(lost); i++) {
+                Error error = ERROR_INIT;
+                Pair pair = {};
+
+                assert_int_equal(
+                        docker_make_authority("c", curve_key(), lost[i], &pair, &error), -EDOM);
+                assert_says(&error, "cannot certify anything at ");
+                assert_says(&error, ": this machine's clock is wrong; set it");
+                assert_null(pair.certificate);
+                assert_int_equal(certificate_renew(authority.certificate,
+                                         authority.certificate,
+                                         authority.key,
+                                         lost[i],
+                                         &renewed,
+                                         &error),
+                        -EDOM);
+                assert_null(renewed);
+        }
+}
+
 static void an_engine_has_each_name_once(void **state)
 {
         static const char *const names[] = {
@@ -409,6 +438,7 @@ TESTS_MAIN(cmocka_unit_test(keys_are_what_was_asked_for),
         cmocka_unit_test(a_node_has_no_extensions),
         cmocka_unit_test(flocker_takes_rsa_alone),
         cmocka_unit_test(times_change_their_kind_with_2050),
+        cmocka_unit_test(nothing_is_certified_by_a_clock_that_has_lost_the_time),
         cmocka_unit_test(an_engine_has_each_name_once),
         cmocka_unit_test(too_many_names_are_refused),
         cmocka_unit_test(names_are_addresses_or_of_the_domain_name_system),
