@@ -16,7 +16,11 @@
 #define RENEW_RETRY       (10 * USEC_PER_SEC) /* after a renewal that failed while the old ones hold */
 #define RENEW_PATIENCE    (2 * USEC_PER_SEC) /* for a renewal while the old ones hold */
 #define ROLE_PATH         "meta-data/iam/security-credentials/"
+#define ROLE_PATIENCE     USEC_PER_MINUTE /* with a role that may not be assumed; IAM takes seconds */
 #define ACCESS_KEY_ID_MAX 128U
+
+/* Of get_role(), beside METADATA_OK and METADATA_ABSENT. */
+#define ROLE_REFUSED 2
 
 /* Early in an instance's life its role is not there yet. */
 static const RetryPolicy role_policy = {
@@ -250,8 +254,7 @@ int aws_credentials_parse_role(
                 return error_set(ret_error,
                         -EACCES,
                         "cannot use the role '%s' of the instance profile: the metadata service "
-                        "says "
-                        "'%.100s'",
+                        "says '%.100s'; its trust policy must let EC2 assume it",
                         role,
                         code);
         if (json_get_text(document, where, "AccessKeyId", &id, ret_error) < 0 ||
@@ -271,7 +274,8 @@ int aws_credentials_parse_role(
         return 0;
 }
 
-/* One try; METADATA_ABSENT when there is no role, or not yet. */
+/* One try; METADATA_ABSENT when there is no role, or not yet; ROLE_REFUSED when it may not be
+ * assumed, or not yet. */
 static int get_role(Metadata *metadata, Usec deadline, AwsCredentials *ret, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(METADATA_VALUE_MAX);
@@ -287,7 +291,8 @@ static int get_role(Metadata *metadata, Usec deadline, AwsCredentials *ret, Erro
         r = metadata_get(metadata, path, deadline, &text, ret_error);
         if (r != METADATA_OK)
                 return r;
-        return aws_credentials_parse_role(role, buffer_text(&text), text.size, ret, ret_error);
+        r = aws_credentials_parse_role(role, buffer_text(&text), text.size, ret, ret_error);
+        return r == -EACCES ? ROLE_REFUSED : r;
 }
 
 static bool has_metadata(const AwsCredentialsProvider *provider)
@@ -302,15 +307,23 @@ static int from_metadata(const AwsCredentialsProvider *provider,
 {
         const AwsCredentialsOptions *options = &provider->options;
         Retry retry = RETRY_INIT(&role_policy, options->clock, options->random, deadline);
+        Usec patience = clock_deadline(options->clock, ROLE_PATIENCE);
         int r;
 
         if (!has_metadata(provider))
                 return -ENOENT;
         for (;;) {
+                bool refused, again;
+
                 r = get_role(options->metadata, deadline, ret, ret_error);
-                if (r != METADATA_ABSENT)
+                if (r <= 0)
                         return r;
-                if (retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
+                refused = r == ROLE_REFUSED;
+                again = !(refused && clock_passed(options->clock, patience)) &&
+                        retry_wait(&retry, RETRY_NOT_YET, 0) == RETRY_AGAIN;
+                if (!again && refused)
+                        return -EACCES;
+                if (!again)
                         return error_set(ret_error,
                                 -ENOENT,
                                 "cannot find AWS credentials: the instance has no instance "

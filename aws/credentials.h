@@ -17,8 +17,8 @@ typedef struct AwsCredentials {
         Secret *secret_access_key;
         Secret *session_token; /* NULL: none */
         Usec expires;          /* wall time; USEC_INFINITY: never */
-        char *source; /* for people: "the environment", "profile 'x' in '/…'", "instance profile
-                         'role'" */
+        char *source; /* for people: "the environment", "profile 'x'", "instance profile role 'x'"
+                       */
 } AwsCredentials;
 
 void aws_credentials_done(AwsCredentials *credentials);
@@ -41,8 +41,8 @@ DEFINE_CLEANUP(AwsCredentialsProvider *, aws_credentials_provider_free);
 /* The credentials to sign with now; borrowed until the next call. Fetched at first use, and anew
  * 5 minutes before they expire (while old ones still hold, a failure to renew is no failure, and is
  * waited for 2 seconds at most). Early in an instance's life a 404 for the role is retried to
- * `deadline`. -ENOENT: none anywhere, with the list of places; -EACCES, -EBADMSG, -ETIMEDOUT with
- * the sentence. */
+ * `deadline`, and a role that EC2 may not assume for a minute. -ENOENT: none anywhere, with the
+ * list of places; -EACCES, -EBADMSG, -ETIMEDOUT with the sentence. */
 int aws_credentials_get(AwsCredentialsProvider *provider,
         Usec deadline,
         const AwsCredentials **ret,

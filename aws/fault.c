@@ -51,6 +51,8 @@ AwsFaultKind aws_fault_kind(const AwsFault *fault)
         if (fault->status == 500 || fault->status == 502 || fault->status == 503 ||
                 fault->status == 504)
                 return AWS_FAULT_TRANSIENT;
+        if (fault->status == 403 && !fault->code[0]) /* a HEAD's answer cannot say more */
+                return AWS_FAULT_SKEWED;
         if (fault->status == 409 && !fault->code[0]) /* a conflict of writers, most likely */
                 return AWS_FAULT_TRANSIENT;
         return AWS_FAULT_FINAL;

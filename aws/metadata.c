@@ -172,13 +172,6 @@ static int refuse_status(
                         "X-Forwarded-For",
                         what,
                         metadata->endpoint);
-        if (status == 401)
-                return error_set(ret_error,
-                        -EACCES,
-                        "cannot read %s from the metadata service at '%s': 401, also with a fresh "
-                        "session token",
-                        what,
-                        metadata->endpoint);
         return error_set(ret_error,
                 -EPROTO,
                 "cannot read %s from the metadata service at '%s': it answered %u",
@@ -187,7 +180,12 @@ static int refuse_status(
                 status);
 }
 
-/* One try. A 5xx is worth another one: -EAGAIN. */
+static bool may_pass(unsigned status)
+{
+        return status >= 500 || status == 429;
+}
+
+/* One try. What may pass is worth another one: -EAGAIN. */
 static int fetch_token(Metadata *metadata, Usec deadline, Error *ret_error)
 {
         _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
@@ -196,7 +194,7 @@ static int fetch_token(Metadata *metadata, Usec deadline, Error *ret_error)
         r = put_token(metadata, deadline, &response, ret_error);
         if (r < 0)
                 return r;
-        if (response.status >= 500)
+        if (may_pass(response.status))
                 return error_set(ret_error,
                         -EAGAIN,
                         "cannot get a session token from the metadata service at '%s': it answered "
@@ -304,6 +302,13 @@ static int take_value(const Metadata *metadata,
 {
         const char *type = http_response_header(response, "content-type");
 
+        if (response->status == 401)
+                return error_set(ret_error,
+                        -EACCES,
+                        "cannot read %s from the metadata service at '%s': 401, also with a fresh "
+                        "session token",
+                        path,
+                        metadata->endpoint);
         if (response->status != 200)
                 return refuse_status(metadata, path, response->status, ret_error);
         if (type && text_starts(type, "text/html"))
@@ -344,7 +349,7 @@ int metadata_get(Metadata *metadata, const char *path, Usec deadline, Buffer *re
                         metadata->token = secret_free(metadata->token);
                         continue;
                 }
-                if (r == 0 && response.status < 500 && response.status != 429)
+                if (r == 0 && !may_pass(response.status))
                         return take_value(metadata, path, &response, ret, ret_error);
 
                 if (retry_wait(&retry,

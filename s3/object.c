@@ -128,9 +128,16 @@ static int perform_there(S3Bucket *bucket,
 /* A bucket that is elsewhere says so in one of these ways. */
 static bool is_elsewhere(const AwsFault *fault)
 {
-        return fault->status == 301 || fault->status == 307 || fault->status == 308 ||
-               (fault->status == 400 && (text_equal(fault->code, "AuthorizationHeaderMalformed") ||
-                                                (fault->region[0] && !fault->code[0])));
+        static const char *const codes[] = {"AuthorizationHeaderMalformed",
+                "IllegalLocationConstraintException", /* a region that must be opted into */
+                ""};                                  /* a HEAD's answer cannot say more */
+        bool named = false;
+
+        if (fault->status == 301 || fault->status == 307 || fault->status == 308)
+                return true;
+        for (size_t i = 0; i < ELEMENTS(codes); i++)
+                named |= text_equal(fault->code, codes[i]);
+        return fault->status == 400 && named && (fault->code[0] || fault->region[0]);
 }
 
 /* Where the answer does not say, HEAD of the bucket does, whatever its status. */

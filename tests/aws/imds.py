@@ -76,9 +76,19 @@ def test_a_web_page_is_no_metadata_service():
 
 
 def test_a_passing_fault_is_waited_out():
-    with Metadata() as service:
-        service.fail = 3
-        expect(ask(service, "metadata", "meta-data/instance-id").outcome, 0)
+    for status in (500, 503, 429):
+        with Metadata() as service:
+            service.fail, service.fail_status = 2, status
+            expect(ask(service, "metadata", "meta-data/instance-id").outcome, 0, str(status))
+
+
+def test_a_token_that_is_refused_is_final():
+    for status in (400, 401, 404, 405):
+        with Metadata() as service:
+            service.fail, service.fail_status = 100, status
+            found = ask(service, "metadata", "meta-data/instance-id")
+            expect((found.outcome, len(service.seen)), (EPROTO, 1), str(status))
+            expect_in(f"cannot read a session token from the metadata service at '{service.endpoint}': it answered {status}", found.error)
 
 
 def test_a_token_that_never_comes_is_explained():

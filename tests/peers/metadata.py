@@ -3,7 +3,7 @@
     with Metadata(values={...}) as service: service.endpoint
 
 Faults are attributes that tests set: disabled (403), unauthorized (401 for ever), html, role_absent (404, so
-many times), fail (500, so many times), hang_token. By hand: python3 metadata.py --port 1338
+many times), fail (fail_status, so many times), hang_token. By hand: python3 metadata.py --port 1338
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(403)
         elif service.fail > 0:
             service.fail -= 1
-            self.answer(500)
+            self.answer(service.fail_status)
         else:
             return False
         return True
@@ -103,6 +103,7 @@ class Metadata:
         self.tokens, self.seen = {}, []
         self.token_seconds = 21600
         self.html = self.disabled = self.unauthorized = False
+        self.fail_status = 500
         self.fail = self.role_absent = self.hang_token = 0
         keys = credentials or ("ASIATESTTESTTESTTEST", "role+secret/", "role-token")
 

@@ -303,6 +303,7 @@ def test_a_bucket_elsewhere_is_followed_once(peers):
     for status, code, extra, headers in (
             (301, "PermanentRedirect", "", [("x-amz-bucket-region", "eu-west-1")]),
             (307, "TemporaryRedirect", "", [("x-amz-bucket-region", "eu-west-1")]),
+            (400, "IllegalLocationConstraintException", "", [("x-amz-bucket-region", "eu-west-1")]),
             (400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>", [])):
         peers.front.clear()
         peers.front.fail("GET", "/bucket/busy", status, code, headers=headers, extra=extra)

@@ -14,6 +14,7 @@ typedef struct Fixture {
         Metadata *metadata;
         AwsCredentialsProvider *credentials;
         bool role_is_gone;
+        Usec role_refused_until; /* on the clock's now */
         Error error;
 } Fixture;
 
@@ -77,6 +78,9 @@ static void answer_role(ScriptedServer *server, const char *head, Buffer *answer
                 scripted_answer(answer, 200, "", "token");
         else if (fixture->role_is_gone)
                 scripted_answer(answer, 404, "", "");
+        else if (strstr(head, "/security-credentials/web ") &&
+                 fixture->clock.now < fixture->role_refused_until)
+                scripted_answer(answer, 200, "", "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}");
         else if (strstr(head, "/security-credentials/web "))
                 scripted_answer(answer,
                         200,
@@ -109,6 +113,36 @@ static void a_renewal_does_not_hold_up_who_has_credentials(void **state)
         assert_int_equal(get(fixture, 3600, &credentials), 0);
         assert_string_equal(credentials->access_key_id, "ASIA");
         assert_in_range(fixture->clock.now - before, 0, 3 * USEC_PER_SEC);
+}
+
+/* IAM's changes take seconds to be seen, and a stack makes role and instance one behind the other.
+ */
+static void a_role_that_may_not_be_assumed_yet_is_waited_for(void **state)
+{
+        Fixture *fixture = *state;
+        const AwsCredentials *credentials;
+
+        begin(fixture, answer_role, nothing);
+        fixture->role_refused_until = fixture->clock.now + 20 * USEC_PER_SEC;
+        assert_int_equal(get(fixture, 3600, &credentials), 0);
+        assert_string_equal(credentials->access_key_id, "ASIA");
+}
+
+static void a_role_that_may_not_be_assumed_is_final_after_a_minute(void **state)
+{
+        Fixture *fixture = *state;
+        const AwsCredentials *credentials;
+        Usec before;
+
+        begin(fixture, answer_role, nothing);
+        fixture->role_refused_until = USEC_INFINITY;
+        before = fixture->clock.now;
+        assert_int_equal(get(fixture, 3600, &credentials), -EACCES);
+        assert_in_range(fixture->clock.now - before, 60 * USEC_PER_SEC, 63 * USEC_PER_SEC);
+        assert_says(&fixture->error,
+                "cannot use the role 'web' of the instance profile: the metadata service says "
+                "'AssumeRoleUnauthorizedAccess'");
+        assert_says(&fixture->error, "; its trust policy must let EC2 assume it");
 }
 
 static void expired_credentials_are_never_given(void **state)
@@ -311,6 +345,8 @@ static void a_signal_refused_for_good_is_sent_once(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TESTS_MAIN(TEST(a_renewal_does_not_hold_up_who_has_credentials),
+        TEST(a_role_that_may_not_be_assumed_yet_is_waited_for),
+        TEST(a_role_that_may_not_be_assumed_is_final_after_a_minute),
         TEST(expired_credentials_are_never_given),
         TEST(metadata_that_is_disabled_is_not_asked),
         TEST(the_environment_names_the_service),

@@ -157,6 +157,24 @@ static void a_wrong_clock_is_corrected_once_and_for_all(void **state)
         assert_int_equal(fixture->base.server.n_seen, 3);
 }
 
+/* The answer to a HEAD has no body, and so no code. */
+static void an_hour_ahead_without_a_word(ScriptedServer *server, const char *head, Buffer *answer)
+{
+        static const char date[] = "Date: Tue, 24 Nov 2026 13:00:00 GMT\r\n";
+
+        (void)server;
+        scripted_answer(answer, strcasestr(head, "x-amz-date: 20261124T13") ? 200 : 403, date, "");
+}
+
+static void a_refusal_without_a_code_may_be_the_clocks(void **state)
+{
+        Fixture *fixture = *state;
+
+        begin(fixture, an_hour_ahead_without_a_word);
+        assert_int_equal(perform(fixture, 60), AWS_OK);
+        assert_int_equal(fixture->base.server.n_seen, 2);
+}
+
 static void skewed_for_ever(ScriptedServer *server, const char *head, Buffer *answer)
 {
         (void)server;
@@ -283,6 +301,7 @@ TESTS_MAIN(TEST(throttling_is_waited_out_and_three_tries_are_all),
         TEST(a_wait_that_would_outlast_the_deadline_is_not_begun),
         TEST(an_hour_asked_for_is_cut_to_seconds),
         TEST(a_wrong_clock_is_corrected_once_and_for_all),
+        TEST(a_refusal_without_a_code_may_be_the_clocks),
         TEST(a_wrong_secret_is_not_taken_for_a_wrong_clock_twice),
         TEST(a_clock_that_is_nearly_right_is_left_alone),
         TEST(an_expired_token_is_renewed_once),
