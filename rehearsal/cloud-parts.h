@@ -63,8 +63,11 @@ struct CloudHandle {
 };
 
 struct Cloud {
+        EventLoop *loop;
         HttpServer *server;
+        HttpServer *signals; /* NULL: handles are on the same address */
         char *endpoint;
+        char *handles_endpoint; /* NULL: likewise */
         CloudPrincipal *principals;
         CloudIssued *issued;
         CloudBucket *buckets;

@@ -24,6 +24,10 @@ DEFINE_CLEANUP(Cloud *, cloud_free);
 
 const char *cloud_endpoint(const Cloud *cloud); /* "http://127.0.0.1:4001" */
 
+/* Another address for the same, which the handles made from now on name: as on AWS, where they are
+ * of another host than the stack's own bucket. */
+int cloud_serve_signals(Cloud *cloud, const char *address, Error *ret_error);
+
 /* --- who --- */
 
 typedef struct CloudKeys {

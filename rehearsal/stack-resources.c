@@ -306,6 +306,7 @@ static int make_instance(Resource *resource, Error *ret_error)
         InstanceOptions options = {
                 .loop = stack->options.loop,
                 .cloud = stack->options.cloud,
+                .machines = stack->options.machines,
                 .rehearsal = stack->options.rehearsal,
                 .bootstrap = stack->options.bootstrap,
                 .instance_type = type ? type : "m3.large",
