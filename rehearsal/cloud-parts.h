@@ -29,6 +29,8 @@ typedef struct CloudBucket {
         struct CloudBucket *next;
         char name[CLOUD_BUCKET_MAX];
         Usec created;         /* wall */
+        char *key_arn;        /* of KMS; NULL: none */
+        const Json *policy;   /* NULL: none */
         CloudObject *objects; /* sorted by key */
         size_t n_objects;
 } CloudBucket;

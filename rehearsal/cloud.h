@@ -61,6 +61,10 @@ bool cloud_authorize(const CloudPrincipal *principal,
 /* --- what --- */
 
 int cloud_add_bucket(Cloud *cloud, const char *name, Error *ret_error);
+/* The key of KMS that its objects are encrypted with: who reads or writes them has to be allowed
+ * its use too. Its policy, borrowed, which is put to everybody (whatever its Principal is). */
+int cloud_set_bucket_key(Cloud *cloud, const char *bucket, const char *key_arn);
+void cloud_set_bucket_policy(Cloud *cloud, const char *bucket, const Json *document);
 /* How many objects it has; -1: there is none of that name. */
 int64_t cloud_count_objects(const Cloud *cloud, const char *bucket);
 void cloud_remove_bucket(Cloud *cloud, const char *bucket);
