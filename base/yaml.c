@@ -37,6 +37,7 @@ typedef struct Reading {
         yaml_parser_t parser;
         YamlDocument *document;
         unsigned depth;
+        YamlFault *ret_fault; /* NULL: not wanted */
         Error *ret_error;
 } Reading;
 
@@ -69,6 +70,12 @@ YamlDocument *yaml_document_free(YamlDocument *document)
 
 static int refuse_at(Reading *reading, yaml_mark_t mark, const char *what)
 {
+        if (reading->ret_fault) {
+                *reading->ret_fault = (YamlFault){
+                        .line = (unsigned)mark.line + 1, .column = (unsigned)mark.column + 1};
+                (void)snprintf(
+                        reading->ret_fault->text, sizeof(reading->ret_fault->text), "%s", what);
+        }
         return error_set(reading->ret_error,
                 -EBADMSG,
                 "cannot read '%s': line %zu, column %zu: %s",
@@ -93,13 +100,15 @@ static int refuse_syntax(Reading *reading)
         /* libyaml forgets to name some allocations that failed */
         if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
                 return refuse_memory(reading);
-        if (parser->error == YAML_READER_ERROR)
+        if (parser->error == YAML_READER_ERROR) {
+                (void)refuse_at(reading, parser->mark, "it is no UTF-8 text from here on");
                 return error_set(reading->ret_error,
                         -EBADMSG,
                         "cannot read '%s': byte %zu: %s; expected UTF-8 text",
                         reading->document->name,
                         parser->problem_offset,
                         problem);
+        }
         if (strstr(problem, "cannot start any token") && parser->buffer.pointer[0] == '\t')
                 return refuse_at(
                         reading, parser->problem_mark, "a tab cannot be indentation; use spaces");
@@ -454,8 +463,18 @@ static int read_stream(Reading *reading)
 int yaml_parse(
         const char *name, const char *text, size_t size, YamlDocument **ret, Error *ret_error)
 {
+        return yaml_parse_or_place(name, text, size, ret, NULL, ret_error);
+}
+
+int yaml_parse_or_place(const char *name,
+        const char *text,
+        size_t size,
+        YamlDocument **ret,
+        YamlFault *ret_fault,
+        Error *ret_error)
+{
         _cleanup_(yaml_document_free) YamlDocument *document = calloc(1, sizeof(*document));
-        Reading reading = {.document = document, .ret_error = ret_error};
+        Reading reading = {.document = document, .ret_fault = ret_fault, .ret_error = ret_error};
         int r;
 
         if (document)

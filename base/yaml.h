@@ -46,6 +46,20 @@ struct YamlNode {
  * the document's, cleansed with it. */
 int yaml_parse(
         const char *name, const char *text, size_t size, YamlDocument **ret, Error *ret_error);
+
+/* The same; on -EBADMSG also where it was refused, and the cause alone, for who shows them in
+ * another way than by the sentence. */
+typedef struct YamlFault {
+        unsigned line, column;
+        char text[256];
+} YamlFault;
+int yaml_parse_or_place(const char *name,
+        const char *text,
+        size_t size,
+        YamlDocument **ret,
+        YamlFault *ret_fault,
+        Error *ret_error);
+
 YamlDocument *yaml_document_free(YamlDocument *document);
 DEFINE_CLEANUP(YamlDocument *, yaml_document_free);
 

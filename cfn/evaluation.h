@@ -16,9 +16,11 @@ typedef struct Evaluation {
 
 #define EVALUATION_TEXT_INIT BUFFER_INIT(2 * CFN_FUNCTION_TEXT_MAX)
 
-#define evaluation_refuse(evaluation, node, ...) \
-        cfn_template_refuse(                     \
-                (evaluation)->context->template, node, (evaluation)->ret_error, __VA_ARGS__)
+#define evaluation_refuse(evaluation, node, ...)               \
+        yaml_refuse((evaluation)->context->template->document, \
+                node,                                          \
+                (evaluation)->ret_error,                       \
+                __VA_ARGS__)
 int evaluation_out_of_memory(const Evaluation *evaluation);
 
 /* Any node; `tag_is_done` as of cfn_syntax_call(). */

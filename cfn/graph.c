@@ -41,7 +41,18 @@ static int refuse_name(const Building *building,
                                       ? cfn_function_nearest_pseudo(name)
                                       : cfn_template_nearest(building->template, sections, name);
 
+        /* aws:userid, s3:prefix: no name of a template's has a single colon */
+        if (strchr(name, ':') && !strstr(name, "::"))
+                return cfn_template_refuse(building->template,
+                        CFN_FAULT_VARIABLE,
+                        node,
+                        building->ret_error,
+                        "'%.100s' is no name of the template's; a variable of IAM's is written "
+                        "${!%.100s} within Fn::Sub",
+                        name,
+                        name);
         return cfn_template_refuse(building->template,
+                CFN_FAULT_REFERENCE,
                 node,
                 building->ret_error,
                 "'%.100s' is no %s of the template%s%s%s",
@@ -65,6 +76,7 @@ static int refer_to_name(const Building *building, const CfnReference *reference
 
         if (building->section == CFN_CONDITIONS && resource)
                 return cfn_template_refuse(building->template,
+                        CFN_FAULT_REFERENCE,
                         reference->node,
                         building->ret_error,
                         "a condition can refer to parameters alone, and '%s' is a resource",
@@ -99,6 +111,7 @@ static int refer_to_attribute(const Building *building, const CfnReference *refe
                 return need_resource(building, resource);
         nearest = text_nearest(reference->attribute, type->attributes);
         return cfn_template_refuse(building->template,
+                CFN_FAULT_ATTRIBUTE,
                 reference->node,
                 building->ret_error,
                 "'%s' is of type %s, which has no attribute '%.60s'%s%s%s",
@@ -199,6 +212,8 @@ static int look_through_outputs(Building *building)
                                 building, output->condition->text, output->condition);
                 if (r == 0)
                         r = walk(building, output->value);
+                if (r == 0)
+                        r = walk(building, output->export);
         }
         return r;
 }
@@ -209,8 +224,10 @@ static const YamlNode *key_of(const Building *building, size_t index)
                                                   : building->template->conditions[index].key;
 }
 
-/* Among what is left, each needs one that is left: following that comes back somewhere. */
-static int refuse_cycle(const Building *building, const CfnGraph *graph, const size_t *left)
+/* Among what is left, each needs one that is left: following that comes back somewhere. *ret_start
+ * is one of the cycle. */
+static int refuse_cycle(
+        const Building *building, const CfnGraph *graph, const size_t *left, size_t *ret_start)
 {
         _cleanup_(buffer_done) Buffer path = BUFFER_INIT(ERROR_TEXT_MAX / 2);
         _cleanup_(free) bool *seen = calloc(graph->count, sizeof(*seen));
@@ -235,7 +252,9 @@ static int refuse_cycle(const Building *building, const CfnGraph *graph, const s
         } while (at != start);
         (void)buffer_append_text(&path, key_of(building, start)->text);
 
+        *ret_start = start;
         return cfn_template_refuse(building->template,
+                CFN_FAULT_CYCLE,
                 key_of(building, start),
                 building->ret_error,
                 "%s need each other: %s",
@@ -244,11 +263,12 @@ static int refuse_cycle(const Building *building, const CfnGraph *graph, const s
 }
 
 /* Kahn's way, the first of the template that is ready each time. `left` counts what each still
- * needs, and one for itself: 0 is done. */
+ * needs, and one for itself: 0 is done. A cycle that was told to a collector is cut open. */
 static int sort(const Building *building, CfnGraph *graph)
 {
         _cleanup_(free) size_t *left = calloc(graph->count + 1, sizeof(*left));
         size_t count = graph->count;
+        int r;
 
         if (!left)
                 return error_set(building->ret_error, -ENOMEM, "cannot order: %m");
@@ -263,12 +283,16 @@ static int sort(const Building *building, CfnGraph *graph)
 
                 while (ready < count && left[ready] != 1)
                         ready++;
-                if (ready == count)
-                        return refuse_cycle(building, graph, left);
+                if (ready == count) {
+                        r = refuse_cycle(building, graph, left, &ready);
+                        if (r < 0)
+                                return r;
+                }
                 left[ready] = 0;
                 graph->order[done] = ready;
                 for (size_t i = 0; i < count; i++)
-                        left[i] -= graph->needs[i * count + ready];
+                        if (left[i] > 0)
+                                left[i] -= graph->needs[i * count + ready];
         }
         return 0;
 }

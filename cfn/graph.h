@@ -19,7 +19,7 @@ typedef struct CfnGraph {
 /* Looks through resources, conditions and outputs. -EBADMSG with place and cause: a reference to
  * what the template does not have (with the nearest name), an attribute that a type known to
  * cfn/resource.h lacks, an unknown function, a cycle ("A -> B -> A"), also of conditions; -ENOMEM.
- */
+ * Where faults are collected, the order passes over what a cycle would need. */
 int cfn_graph_new(const CfnTemplate *template, CfnGraph **ret, Error *ret_error);
 CfnGraph *cfn_graph_free(CfnGraph *graph);
 DEFINE_CLEANUP(CfnGraph *, cfn_graph_free);

@@ -356,6 +356,7 @@ static int check_value(const Reading *reading, const CfnParameterValue *value)
                         shown ? "'" : "",
                         parameter->constraint ? parameter->constraint : cause.text);
         return cfn_template_refuse(reading->template,
+                CFN_FAULT_SHAPE,
                 parameter->key,
                 reading->ret_error,
                 "the parameter '%s' %s: %s",
@@ -396,6 +397,7 @@ static int begin(const CfnTemplate *template, CfnParameterSet *set, Error *ret_e
 
                 if (!cfn_parameter_type_is_known(parameter->type))
                         return cfn_template_refuse(template,
+                                CFN_FAULT_SHAPE,
                                 parameter->key,
                                 ret_error,
                                 "the parameter '%s' has an unknown type, '%.60s'",

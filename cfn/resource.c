@@ -56,6 +56,7 @@ static int refuse_kind(const Checking *checking, const CfnProperty *property, co
         };
 
         return cfn_template_refuse(checking->template,
+                CFN_FAULT_KIND,
                 node,
                 checking->ret_error,
                 "%s: %s: expected %s",
@@ -73,6 +74,7 @@ static int refuse_unknown(const Checking *checking, const CfnProperty *members, 
                 known[i] = members[i].name;
         nearest = text_nearest(key->text, known);
         return cfn_template_refuse(checking->template,
+                CFN_FAULT_PROPERTY,
                 key,
                 checking->ret_error,
                 "%s: %s has no property '%.60s' here%s%s%s",
@@ -100,6 +102,7 @@ static int check_members(
         for (; r == 0 && members->name; members++)
                 if (members->required && !yaml_member(mapping, members->name))
                         r = cfn_template_refuse(checking->template,
+                                CFN_FAULT_MISSING,
                                 mapping,
                                 checking->ret_error,
                                 "%s: %s needs the property '%s'",
@@ -173,7 +176,7 @@ static int check_value(const Checking *checking, const CfnProperty *property, co
                 return r;
         if (r == CFN_SYNTAX_PLAIN)
                 return check_plain(checking, property, node);
-        if (call.function != CFN_IF)
+        if (r == CFN_SYNTAX_TOLD || call.function != CFN_IF)
                 return 0;
         r = check_value(checking, property, call.argument->values[1]);
         return r < 0 ? r : check_value(checking, property, call.argument->values[2]);
@@ -183,19 +186,21 @@ int cfn_resource_check(const CfnTemplate *template, const CfnResource *resource,
 {
         const CfnResourceType *type = cfn_resource_type(resource->type);
         const Checking checking = {template, resource, ret_error};
+        int r = 0;
 
         if (!type)
                 return 0;
         if (resource->properties)
                 return check_members(&checking, type->properties, resource->properties);
-        for (const CfnProperty *property = type->properties; property->name; property++)
+        for (const CfnProperty *property = type->properties; r == 0 && property->name; property++)
                 if (property->required)
-                        return cfn_template_refuse(template,
+                        r = cfn_template_refuse(template,
+                                CFN_FAULT_MISSING,
                                 resource->key,
                                 ret_error,
                                 "%s: %s needs the property '%s'",
                                 resource->name,
                                 resource->type,
                                 property->name);
-        return 0;
+        return r;
 }

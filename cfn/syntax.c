@@ -90,6 +90,7 @@ static int refuse_unknown(
                 if (text_equal(name, tag ? refused[i].tag : refused[i].name) ||
                         (!tag && text_starts(name, "Fn::ForEach")))
                         return cfn_template_refuse(template,
+                                CFN_FAULT_FOREIGN,
                                 node,
                                 ret_error,
                                 "%.60s cannot be done here: %s",
@@ -102,6 +103,7 @@ static int refuse_unknown(
                 known[i] = tag ? functions[i].tag : functions[i].name;
         nearest = text_nearest(name, known);
         return cfn_template_refuse(template,
+                CFN_FAULT_FUNCTION,
                 node,
                 ret_error,
                 "unknown function '%.60s'%s%s%s",
@@ -152,25 +154,31 @@ static bool has_parts(CfnFunction function, const YamlNode *argument)
         }
 }
 
+/* As cfn_syntax_call(). */
 static int check_call(
         const CfnTemplate *template, const CfnCall *call, CfnPlace place, Error *ret_error)
 {
         const Function *function = &functions[call->function];
+        int r;
 
         if (function->comparing && place != CFN_IN_CONDITION)
-                return cfn_template_refuse(template,
+                r = cfn_template_refuse(template,
+                        CFN_FAULT_FUNCTION,
                         call->node,
                         ret_error,
                         "%s stands only in Conditions",
                         function->name);
-        if (!has_shape(function, call->argument) || !has_parts(call->function, call->argument))
-                return cfn_template_refuse(template,
+        else if (!has_shape(function, call->argument) || !has_parts(call->function, call->argument))
+                r = cfn_template_refuse(template,
+                        CFN_FAULT_FUNCTION,
                         call->argument,
                         ret_error,
                         "%s: expected %s",
                         function->name,
                         function->expected);
-        return 0;
+        else
+                return CFN_SYNTAX_CALL;
+        return r < 0 ? r : CFN_SYNTAX_TOLD;
 }
 
 /* An object with one of its keys a function's name; NULL: it is plain. */
@@ -197,21 +205,26 @@ int cfn_syntax_call(const CfnTemplate *template,
         const YamlNode *key = tagged ? NULL : find_key(node, place);
         const Function *function;
         CfnCall call = {};
-        int r;
+        int r = 0;
 
         if (!tagged && !key)
                 return CFN_SYNTAX_PLAIN;
 
         function = find(tagged ? node->tag : key->text);
-        if (!function)
-                return refuse_unknown(
+        if (!function) {
+                r = refuse_unknown(
                         template, tagged ? node : key, tagged ? node->tag : key->text, ret_error);
-        if (key && node->count != 1)
-                return cfn_template_refuse(template,
+                return r < 0 ? r : CFN_SYNTAX_TOLD;
+        }
+        if (key && node->count != 1) {
+                r = cfn_template_refuse(template,
+                        CFN_FAULT_FUNCTION,
                         key,
                         ret_error,
                         "%s: expected it to stand alone in its object",
                         function->name);
+                return r < 0 ? r : CFN_SYNTAX_TOLD;
+        }
 
         call = (CfnCall){
                 .function = (CfnFunction)(function - functions),
@@ -220,10 +233,9 @@ int cfn_syntax_call(const CfnTemplate *template,
                 .tagged = tagged,
         };
         r = check_call(template, &call, place, ret_error);
-        if (r < 0)
-                return r;
-        *ret = call;
-        return CFN_SYNTAX_CALL;
+        if (r == CFN_SYNTAX_CALL)
+                *ret = call;
+        return r;
 }
 
 int cfn_syntax_sub_next(const CfnTemplate *template,
@@ -247,8 +259,11 @@ int cfn_syntax_sub_next(const CfnTemplate *template,
                 *ret = (CfnSubPart){CFN_SUB_TEXT, start, 2};
                 end = strchr(start, '}');
                 if (!end)
-                        return cfn_template_refuse(
-                                template, text, ret_error, "Fn::Sub: a '${' without its '}'");
+                        return cfn_template_refuse(template,
+                                CFN_FAULT_FUNCTION,
+                                text,
+                                ret_error,
+                                "Fn::Sub: a '${' without its '}'");
                 *place = start + 3;
                 return 1;
         }
@@ -256,6 +271,7 @@ int cfn_syntax_sub_next(const CfnTemplate *template,
         end = start + 2 + strcspn(start + 2, "}${ \t\n\"'");
         if (*end != '}' || end == start + 2)
                 return cfn_template_refuse(template,
+                        CFN_FAULT_FUNCTION,
                         text,
                         ret_error,
                         "Fn::Sub: expected ${Name}, ${Name.Attribute} or ${!text}, found '%.20s'",
@@ -269,6 +285,7 @@ typedef struct Walk {
         const CfnTemplate *template;
         CfnVisit visit;
         void *userdata;
+        unsigned choices; /* Fn::If around */
         Error *ret_error;
 } Walk;
 
@@ -280,7 +297,7 @@ static int visit(const Walk *state,
         const char *attribute,
         const YamlNode *node)
 {
-        const CfnReference reference = {kind, name, attribute, node};
+        const CfnReference reference = {kind, name, attribute, node, state->choices > 0};
 
         return state->visit(&reference, state->userdata, state->ret_error);
 }
@@ -371,10 +388,20 @@ static int walk_find_in_map(const Walk *state, const YamlNode *argument)
         return r < 0 ? r : walk_list(state, argument, 0, CFN_IN_VALUE);
 }
 
+static int walk_choice(const Walk *state, const YamlNode *argument)
+{
+        const YamlNode *condition = argument->values[0];
+        Walk below = *state;
+        int r;
+
+        below.choices++;
+        r = visit(state, CFN_TO_CONDITION, condition->text, NULL, condition);
+        return r < 0 ? r : walk_list(&below, argument, 1, CFN_IN_VALUE);
+}
+
 static int walk_call(const Walk *state, const CfnCall *call)
 {
         const YamlNode *argument = call->argument;
-        int r;
 
         switch ((int)call->function) {
         case CFN_REF:
@@ -386,12 +413,7 @@ static int walk_call(const Walk *state, const CfnCall *call)
         case CFN_FIND_IN_MAP:
                 return walk_find_in_map(state, argument);
         case CFN_IF:
-                r = visit(state,
-                        CFN_TO_CONDITION,
-                        argument->values[0]->text,
-                        NULL,
-                        argument->values[0]);
-                return r < 0 ? r : walk_list(state, argument, 1, CFN_IN_VALUE);
+                return walk_choice(state, argument);
         case CFN_CONDITION:
                 return visit(state, CFN_TO_CONDITION, argument->text, NULL, argument);
         case CFN_BASE64:
@@ -414,6 +436,8 @@ static int walk(const Walk *state, const YamlNode *node, CfnPlace place, bool ta
         r = cfn_syntax_call(state->template, node, place, tag_is_done, &call, state->ret_error);
         if (r == CFN_SYNTAX_CALL)
                 return walk_call(state, &call);
+        if (r == CFN_SYNTAX_TOLD && node->tag && !tag_is_done)
+                return walk(state, node, place, true);
         for (size_t i = 0; r >= 0 && i < node->count; i++)
                 r = walk(state, node->values[i], CFN_IN_VALUE, false);
         return r < 0 ? r : 0;
@@ -426,7 +450,7 @@ int cfn_syntax_walk(const CfnTemplate *template,
         void *userdata,
         Error *ret_error)
 {
-        const Walk state = {template, visitor, userdata, ret_error};
+        const Walk state = {template, visitor, userdata, 0, ret_error};
 
         return walk(&state, node, place, false);
 }

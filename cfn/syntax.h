@@ -46,6 +46,8 @@ typedef enum CfnPlace {
 typedef enum CfnSyntaxOutcome {
         CFN_SYNTAX_CALL = 0,
         CFN_SYNTAX_PLAIN = 1, /* no function: a scalar, a list, an object */
+        CFN_SYNTAX_TOLD = 2,  /* one that is refused, told to the template's collector: what stands
+                                 below can be looked at as if it were plain */
 } CfnSyntaxOutcome;
 
 /* -EBADMSG with the sentence: an unknown function or short tag (with the nearest known one), one
@@ -93,6 +95,7 @@ typedef struct CfnReference {
         const char *name;      /* valid during the visit */
         const char *attribute; /* of CFN_TO_ATTRIBUTE; NULL where a function makes it */
         const YamlNode *node;  /* where it stands */
+        bool chosen;           /* in one of the ways of a Fn::If */
 } CfnReference;
 
 typedef int (*CfnVisit)(const CfnReference *reference, void *userdata, Error *ret_error);

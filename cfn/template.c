@@ -1,18 +1,19 @@
 #include "cfn/template.h"
 
-#include "base/fields.h"
 #include "base/file.h"
 #include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ATTRIBUTES_MAX 16U
 #define NAMES_MAX      (CFN_TEMPLATE_RESOURCES_MAX + 3 * CFN_TEMPLATE_ENTRIES_MAX)
+#define FAULT_TEXT_MAX (ERROR_TEXT_MAX / 2)
 
 /* How an attribute is read, and into what. */
 typedef enum AttributeKind {
@@ -26,7 +27,7 @@ typedef enum AttributeKind {
         ATTRIBUTE_LENGTH,  /* int64_t: 0 or more */
         ATTRIBUTE_BOOL,    /* bool */
         ATTRIBUTE_POLICY,  /* const char *: Delete, Retain, … */
-        ATTRIBUTE_REFUSED, /* needs what no template has */
+        ATTRIBUTE_FOREIGN, /* const YamlNode *: needs what no template has */
         _ATTRIBUTE_KINDS,
 } AttributeKind;
 
@@ -40,7 +41,7 @@ typedef struct Attribute {
 /* The sections, as the template has them. */
 typedef struct Sections {
         const YamlNode *version, *description, *metadata, *parameters, *rules, *mappings;
-        const YamlNode *conditions, *transform, *resources, *outputs;
+        const YamlNode *conditions, *transform, *resources, *outputs, *globals, *hooks;
 } Sections;
 
 static const Attribute section_attributes[] = {
@@ -51,7 +52,9 @@ static const Attribute section_attributes[] = {
         {"Rules", ATTRIBUTE_MAPPING, offsetof(Sections, rules)},
         {"Mappings", ATTRIBUTE_MAPPING, offsetof(Sections, mappings)},
         {"Conditions", ATTRIBUTE_MAPPING, offsetof(Sections, conditions)},
-        {"Transform", ATTRIBUTE_REFUSED, offsetof(Sections, transform)},
+        {"Transform", ATTRIBUTE_FOREIGN, offsetof(Sections, transform)},
+        {"Globals", ATTRIBUTE_FOREIGN, offsetof(Sections, globals)},
+        {"Hooks", ATTRIBUTE_FOREIGN, offsetof(Sections, hooks)},
         {"Resources", ATTRIBUTE_MAPPING, offsetof(Sections, resources), .required = true},
         {"Outputs", ATTRIBUTE_MAPPING, offsetof(Sections, outputs)},
 };
@@ -86,7 +89,7 @@ static const Attribute output_attributes[] = {
         {"Value", ATTRIBUTE_NODE, offsetof(CfnOutput, value), .required = true},
         {"Description", ATTRIBUTE_TEXT, offsetof(CfnOutput, description)},
         {"Condition", ATTRIBUTE_NAME, offsetof(CfnOutput, condition)},
-        {"Export", ATTRIBUTE_REFUSED, 0},
+        {"Export", ATTRIBUTE_FOREIGN, offsetof(CfnOutput, export)},
 };
 
 typedef struct Reading {
@@ -94,8 +97,30 @@ typedef struct Reading {
         Error *ret_error;
 } Reading;
 
-#define refuse(reading, node, ...) \
-        cfn_template_refuse((reading)->template, node, (reading)->ret_error, __VA_ARGS__)
+/* Most of what can be wrong here is a shape. */
+#define refuse_as(reading, fault, node, ...) \
+        cfn_template_refuse((reading)->template, fault, node, (reading)->ret_error, __VA_ARGS__)
+#define refuse(reading, node, ...) refuse_as(reading, CFN_FAULT_SHAPE, node, __VA_ARGS__)
+
+int cfn_template_refuse(const CfnTemplate *template,
+        CfnFault fault,
+        const YamlNode *node,
+        Error *ret_error,
+        const char *format,
+        ...)
+{
+        const CfnCollector *collector = template->collector;
+        char text[FAULT_TEXT_MAX];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        text_mend_utf8(text);
+        text_flatten(text);
+        return collector ? collector->tell(fault, node, text, collector->userdata)
+                         : yaml_refuse(template->document, node, ret_error, "%s", text);
+}
 
 static bool is_text(const YamlNode *node)
 {
@@ -199,10 +224,11 @@ static int read_policy(const Reading *reading, const char *key, const YamlNode *
                 key);
 }
 
-static int read_refused(const Reading *reading, const char *key, const YamlNode *node, void *place)
+static int read_foreign(const Reading *reading, const char *key, const YamlNode *node, void *place)
 {
-        (void)place;
-        return refuse(reading,
+        *(const YamlNode **)place = node;
+        return refuse_as(reading,
+                CFN_FAULT_FOREIGN,
                 node,
                 "%s cannot be done here: it needs what is outside of the template",
                 key);
@@ -220,8 +246,26 @@ static int (*const readers[_ATTRIBUTE_KINDS])(
         [ATTRIBUTE_LENGTH] = read_length,
         [ATTRIBUTE_BOOL] = read_bool,
         [ATTRIBUTE_POLICY] = read_policy,
-        [ATTRIBUTE_REFUSED] = read_refused,
+        [ATTRIBUTE_FOREIGN] = read_foreign,
 };
+
+static int refuse_unknown(
+        const Reading *reading, const YamlNode *key, const Attribute *attributes, size_t count)
+{
+        const char *known[ATTRIBUTES_MAX + 1] = {};
+        const char *nearest;
+
+        for (size_t i = 0; i < count; i++)
+                known[i] = attributes[i].key;
+        nearest = text_nearest(key->text, known);
+        return refuse(reading,
+                key,
+                "unknown key '%.60s'%s%s%s",
+                key->text,
+                nearest ? " (did you mean '" : "",
+                nearest ? nearest : "",
+                nearest ? "'?)" : "");
+}
 
 static int read_attributes(const Reading *reading,
         const YamlNode *mapping,
@@ -229,29 +273,25 @@ static int read_attributes(const Reading *reading,
         size_t count,
         void *place)
 {
-        const YamlNode *nodes[ATTRIBUTES_MAX] = {};
-        Field fields[ATTRIBUTES_MAX];
-        int r;
+        int r = 0;
 
-        for (size_t i = 0; i < count; i++)
-                fields[i] = (Field){
-                        .key = attributes[i].key,
-                        .type = FIELD_NODE,
-                        .offset = i * sizeof(nodes[0]),
-                        .required = attributes[i].required,
-                };
-        r = fields_read(reading->template->document,
-                mapping,
-                fields,
-                count,
-                (void *)nodes,
-                reading->ret_error);
-        for (size_t i = 0; r == 0 && i < count; i++)
-                if (nodes[i])
-                        r = readers[attributes[i].kind](reading,
-                                attributes[i].key,
-                                nodes[i],
-                                (char *)place + attributes[i].offset);
+        if (mapping->kind != YAML_MAPPING)
+                return refuse(reading, mapping, "expected an object");
+        for (size_t i = 0; r == 0 && i < mapping->count; i++) {
+                const YamlNode *key = mapping->keys[i];
+                size_t k = 0;
+
+                while (k < count && !text_equal(attributes[k].key, key->text))
+                        k++;
+                r = k == count ? refuse_unknown(reading, key, attributes, count)
+                               : readers[attributes[k].kind](reading,
+                                         key->text,
+                                         mapping->values[i],
+                                         (char *)place + attributes[k].offset);
+        }
+        for (size_t k = 0; r == 0 && k < count; k++)
+                if (attributes[k].required && !yaml_member(mapping, attributes[k].key))
+                        r = refuse(reading, mapping, "the key '%s' is missing", attributes[k].key);
         return r;
 }
 
@@ -260,12 +300,14 @@ static int check_name(const Reading *reading, const YamlNode *key)
 {
         for (const char *c = key->text; *c; c++)
                 if (!isalnum((unsigned char)*c) || (unsigned char)*c >= 0x80)
-                        return refuse(reading,
+                        return refuse_as(reading,
+                                CFN_FAULT_NAME,
                                 key,
                                 "'%.60s': expected a name of letters and digits alone",
                                 key->text);
         if (key->length == 0 || key->length > CFN_TEMPLATE_NAME_MAX)
-                return refuse(reading,
+                return refuse_as(reading,
+                        CFN_FAULT_NAME,
                         key,
                         "'%.60s': expected a name of 1 to %u letters and digits",
                         key->text,
@@ -279,6 +321,7 @@ static int read_parameter(
         *(CfnParameter *)place = (CfnParameter){
                 .name = key->text,
                 .key = key,
+                .type = "",
                 .max_length = INT64_MAX,
                 .min_value = -INFINITY,
                 .max_value = INFINITY,
@@ -297,9 +340,10 @@ static int read_mapping(
 
         *mapping = (CfnMapping){.name = key->text, .key = key};
         r = read_object(reading, key->text, value, (void *)&mapping->value);
-        for (size_t i = 0; r == 0 && i < value->count; i++) {
+        for (size_t i = 0; r == 0 && mapping->value && i < value->count; i++) {
+                inner = NULL;
                 r = read_object(reading, value->keys[i]->text, value->values[i], (void *)&inner);
-                for (size_t k = 0; r == 0 && k < inner->count; k++)
+                for (size_t k = 0; r == 0 && inner && k < inner->count; k++)
                         if (!is_text(inner->values[k]) && inner->values[k]->kind != YAML_SEQUENCE)
                                 r = refuse(reading,
                                         inner->values[k],
@@ -320,7 +364,7 @@ static int read_condition(
 static int read_resource(
         const Reading *reading, const YamlNode *key, const YamlNode *value, void *place)
 {
-        *(CfnResource *)place = (CfnResource){.name = key->text, .key = key};
+        *(CfnResource *)place = (CfnResource){.name = key->text, .key = key, .type = ""};
         return read_attributes(
                 reading, value, resource_attributes, ELEMENTS(resource_attributes), place);
 }
@@ -343,20 +387,26 @@ static int read_section(const Reading *reading,
         void *ret_array,
         size_t *ret_count)
 {
+        size_t count = section ? section->count : 0;
         char *array;
-        int r;
+        int r = 0;
 
         if (!section)
                 return 0;
-        if (section->count > max)
-                return refuse(reading,
+        if (count > max)
+                r = refuse_as(reading,
+                        CFN_FAULT_COUNT,
                         section,
                         "%s: expected at most %zu, found %zu",
                         what,
                         max,
-                        section->count);
+                        count);
+        if (r < 0)
+                return r;
 
-        array = calloc(section->count + 1, size);
+        if (count > CFN_TEMPLATE_READ_ENTRIES_MAX)
+                count = CFN_TEMPLATE_READ_ENTRIES_MAX;
+        array = calloc(count + 1, size);
         if (!array)
                 return error_set(reading->ret_error,
                         -ENOMEM,
@@ -364,7 +414,7 @@ static int read_section(const Reading *reading,
                         yaml_name(reading->template->document));
         *(char **)ret_array = array; /* the template's, also on failure */
 
-        for (size_t i = 0; i < section->count; i++) {
+        for (size_t i = 0; i < count; i++) {
                 r = check_name(reading, section->keys[i]);
                 if (r == 0)
                         r = read(reading, section->keys[i], section->values[i], array + i * size);
@@ -423,39 +473,56 @@ static int read_sections(const Reading *reading, const Sections *sections)
                         CFN_TEMPLATE_ENTRIES_MAX,
                         read_output,
                         outputs);
-        if (r == 0 && reading->template->n_resources == 0)
+        if (r == 0 && sections->resources && reading->template->n_resources == 0)
                 r = refuse(reading, sections->resources, "Resources: expected one at least");
         if (sections->description)
                 reading->template->description = sections->description->text;
         reading->template->rules = sections->rules;
+        reading->template->metadata = sections->metadata;
+        reading->template->transform = sections->transform;
         return r;
 }
 
 /* CloudFormation takes names of parameters and resources from one set. */
 static int check_unique(const Reading *reading)
 {
-        for (size_t i = 0; i < reading->template->n_resources; i++) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < reading->template->n_resources; i++) {
                 const CfnResource *resource = &reading->template->resources[i];
                 const CfnParameter *parameter =
                         cfn_template_parameter(reading->template, resource->name);
 
                 if (parameter && parameter->key)
-                        return refuse(reading,
+                        r = refuse_as(reading,
+                                CFN_FAULT_NAME,
                                 resource->key,
                                 "'%s' is the name of a parameter already, in line %u",
                                 resource->name,
                                 parameter->key->line);
         }
-        return 0;
+        return r;
+}
+
+static int read_root(const Reading *reading)
+{
+        const YamlNode *root = yaml_root(reading->template->document);
+        Sections sections = {};
+        int r;
+
+        if (root->kind != YAML_MAPPING)
+                return refuse(reading, root, "expected a template: an object with 'Resources'");
+        r = read_attributes(
+                reading, root, section_attributes, ELEMENTS(section_attributes), &sections);
+        if (r == 0)
+                r = read_sections(reading, &sections);
+        return r == 0 ? check_unique(reading) : r;
 }
 
 int cfn_template_parse(
         const char *name, const char *text, size_t size, CfnTemplate **ret, Error *ret_error)
 {
-        _cleanup_(cfn_template_free) CfnTemplate *template = NULL;
-        const YamlNode *root;
-        Sections sections = {};
-        Reading reading;
+        _cleanup_(cfn_template_free) CfnTemplate *template = calloc(1, sizeof(*template));
         int r;
 
         if (size > CFN_TEMPLATE_SIZE_MAX)
@@ -465,23 +532,49 @@ int cfn_template_parse(
                         name,
                         size,
                         CFN_TEMPLATE_SIZE_MAX);
-        template = calloc(1, sizeof(*template));
         if (!template)
                 return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
         r = yaml_parse(name, text, size, &template->document, ret_error);
+        if (r == 0)
+                r = read_root(&(const Reading){template, ret_error});
         if (r < 0)
                 return r;
 
-        reading = (Reading){template, ret_error};
-        root = yaml_root(template->document);
-        if (root->kind != YAML_MAPPING)
-                return refuse(&reading, root, "expected a template: an object with 'Resources'");
-        r = read_attributes(
-                &reading, root, section_attributes, ELEMENTS(section_attributes), &sections);
-        if (r == 0)
-                r = read_sections(&reading, &sections);
-        if (r == 0)
-                r = check_unique(&reading);
+        *ret = TAKE_PTR(template);
+        return 0;
+}
+
+int cfn_template_collect(const char *name,
+        const char *text,
+        size_t size,
+        const CfnCollector *collector,
+        CfnTemplate **ret,
+        Error *ret_error)
+{
+        _cleanup_(cfn_template_free) CfnTemplate *template = calloc(1, sizeof(*template));
+        const Reading reading = {template, ret_error};
+        YamlFault fault = {};
+        int r;
+
+        if (!template)
+                return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
+        template->collector = collector;
+        r = yaml_parse_or_place(name, text, size, &template->document, &fault, ret_error);
+        if (r == -EBADMSG) {
+                const YamlNode node = {.line = fault.line, .column = fault.column};
+
+                r = refuse_as(&reading, CFN_FAULT_SYNTAX, &node, "%s", fault.text);
+        } else if (r == 0) {
+                if (size > CFN_TEMPLATE_SIZE_MAX)
+                        r = refuse_as(&reading,
+                                CFN_FAULT_SIZE,
+                                yaml_root(template->document),
+                                "it has %zu bytes; CloudFormation takes %u at most",
+                                size,
+                                CFN_TEMPLATE_SIZE_MAX);
+                if (r == 0)
+                        r = read_root(&reading);
+        }
         if (r < 0)
                 return r;
 
@@ -554,13 +647,19 @@ const char *cfn_template_nearest(const CfnTemplate *template, unsigned sections,
         const char *known[NAMES_MAX + 1];
         size_t n = 0;
 
-        for (size_t i = 0; (sections & CFN_PARAMETERS) && i < template->n_parameters; i++)
+        for (size_t i = 0;
+                (sections & CFN_PARAMETERS) && n < NAMES_MAX && i < template->n_parameters;
+                i++)
                 known[n++] = template->parameters[i].name;
-        for (size_t i = 0; (sections & CFN_MAPPINGS) && i < template->n_mappings; i++)
+        for (size_t i = 0; (sections & CFN_MAPPINGS) && n < NAMES_MAX && i < template->n_mappings;
+                i++)
                 known[n++] = template->mappings[i].name;
-        for (size_t i = 0; (sections & CFN_CONDITIONS) && i < template->n_conditions; i++)
+        for (size_t i = 0;
+                (sections & CFN_CONDITIONS) && n < NAMES_MAX && i < template->n_conditions;
+                i++)
                 known[n++] = template->conditions[i].name;
-        for (size_t i = 0; (sections & CFN_RESOURCES) && i < template->n_resources; i++)
+        for (size_t i = 0; (sections & CFN_RESOURCES) && n < NAMES_MAX && i < template->n_resources;
+                i++)
                 known[n++] = template->resources[i].name;
         known[n] = NULL;
         return text_nearest(name, known);
