@@ -3,6 +3,7 @@
 #include "base/command.h"
 #include "base/digest.h"
 #include "base/option.h"
+#include "template/check-command.h"
 #include "template/create.h"
 #include "template/publish.h"
 
@@ -12,6 +13,7 @@
 
 static const Command commands[] = {
         {"create", "print the template of a cluster", create_command},
+        {"check", "say what is wrong with a template", check_command},
         {"publish", "put a template into S3, and link to it", publish_command},
 };
 

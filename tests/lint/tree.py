@@ -71,6 +71,7 @@ MODULE_WORDS = {
     "s3/request.h": ["s3_"],
     "roles/steps.h": ["step_"],
     "s3/store-parts.h": ["store_"],
+    "template/check-parts.h": ["check_"],
     "template/stack-parts.h": ["stack_"],
 }
 
