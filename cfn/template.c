@@ -377,6 +377,15 @@ static int read_output(
                 reading, value, output_attributes, ELEMENTS(output_attributes), place);
 }
 
+/* "Fn::ForEach::Buckets", which stands for entries that a macro makes. */
+static int skip_loop(const Reading *reading, const YamlNode *key)
+{
+        return refuse_as(reading,
+                CFN_FAULT_FOREIGN,
+                key,
+                "Fn::ForEach cannot be done here: it needs the transform AWS::LanguageExtensions");
+}
+
 /* Reads each entry of a section into an array of elements of `size` bytes. */
 static int read_section(const Reading *reading,
         const YamlNode *section,
@@ -414,15 +423,20 @@ static int read_section(const Reading *reading,
                         yaml_name(reading->template->document));
         *(char **)ret_array = array; /* the template's, also on failure */
 
-        for (size_t i = 0; i < count; i++) {
-                r = check_name(reading, section->keys[i]);
+        for (size_t i = 0; r == 0 && i < count; i++) {
+                const YamlNode *key = section->keys[i];
+
+                if (text_starts(key->text, "Fn::ForEach::")) {
+                        r = skip_loop(reading, key);
+                        continue;
+                }
+                r = check_name(reading, key);
                 if (r == 0)
-                        r = read(reading, section->keys[i], section->values[i], array + i * size);
-                if (r < 0)
-                        return r;
-                ++*ret_count;
+                        r = read(reading, key, section->values[i], array + *ret_count * size);
+                if (r == 0)
+                        ++*ret_count;
         }
-        return 0;
+        return r;
 }
 
 #define READ_SECTION(reading, node, what, max, read, place) \

@@ -17,6 +17,7 @@ static void look_at_version(Check *check);
 static void look_at_transform(Check *check);
 static void look_at_types(Check *check);
 static void look_at_other_types(Check *check);
+static void look_at_extensions(Check *check);
 
 /* The first of them are those of CfnFault, in its order. */
 const CheckRule check_template_rules[] = {
@@ -83,6 +84,11 @@ const CheckRule check_template_rules[] = {
                 "a type whose properties are not known here",
                 TYPES,
                 look_at_other_types},
+        {"language-extension",
+                CHECK_ERROR,
+                "Fn::ForEach, Fn::Length or Fn::ToJsonString without their transform",
+                FUNCTIONS,
+                look_at_extensions},
         {"group-of-itself",
                 CHECK_ERROR,
                 "a security group whose inline rules name the group",
@@ -94,7 +100,7 @@ const CheckRule check_template_rules[] = {
         {},
 };
 
-enum { RULE_GROUP_OF_ITSELF = _CFN_FAULTS + 3, RULE_SHORT_TAGS };
+enum { RULE_GROUP_OF_ITSELF = _CFN_FAULTS + 4, RULE_SHORT_TAGS };
 
 /* "!Base64 !Sub" in the line where reading ended. */
 static bool has_two_tags(const Check *check, const YamlNode *node)
@@ -213,6 +219,29 @@ static void look_at_types(Check *check)
         }
 }
 
+/* Where a service's name ends in a type: behind "AWS::EC2::". */
+static size_t length_of_service(const char *type)
+{
+        const char *service = strstr(type, "::"),
+                   *name = service ? strstr(service + 2, "::") : NULL;
+
+        return name ? (size_t)(name - type) + 2 : 0;
+}
+
+/* The type that a name is most likely a misspelling of: another one of the same service. */
+static const char *find_near_type(const char *name)
+{
+        const char *nearest = cfn_resource_nearest_type(name);
+        size_t length = length_of_service(name);
+        const char *const last[] = {nearest ? nearest + length_of_service(nearest) : NULL, NULL};
+
+        return nearest && length_of_service(nearest) == length &&
+                               strncmp(nearest, name, length) == 0 &&
+                               text_nearest(name + length, last)
+                       ? nearest
+                       : NULL;
+}
+
 /* Once for each of them. */
 static void look_at_other_types(Check *check)
 {
@@ -225,7 +254,7 @@ static void look_at_other_types(Check *check)
                 if (!can_be_type(resource->type) || cfn_resource_type(resource->type) ||
                         check_next(check, resource->type, NULL) != resource)
                         continue;
-                nearest = cfn_resource_nearest_type(resource->type);
+                nearest = find_near_type(resource->type);
                 check_tell(check,
                         resource->key,
                         "%s: the properties of %.100s are not looked at%s%s%s",
@@ -235,4 +264,33 @@ static void look_at_other_types(Check *check)
                         nearest ? nearest : "",
                         nearest ? "'?)" : "");
         }
+}
+
+static void look_for_extensions(Check *check, const YamlNode *node)
+{
+        static const char *const names[] = {"Fn::ForEach", "Fn::Length", "Fn::ToJsonString"};
+        static const char *const tags[] = {"!ForEach", "!Length", "!ToJsonString"};
+
+        for (size_t i = 0; i < ELEMENTS(tags); i++)
+                if (text_equal(node->tag, tags[i]))
+                        check_tell(check,
+                                node,
+                                "%s needs 'Transform: AWS::LanguageExtensions' in the template",
+                                tags[i]);
+        for (size_t k = 0; k < node->count; k++) {
+                for (size_t i = 0; node->kind == YAML_MAPPING && i < ELEMENTS(names); i++)
+                        if (text_starts(node->keys[k]->text, names[i]))
+                                check_tell(check,
+                                        node->keys[k],
+                                        "%s needs 'Transform: AWS::LanguageExtensions' in the "
+                                        "template",
+                                        names[i]);
+                look_for_extensions(check, node->values[k]);
+        }
+}
+
+static void look_at_extensions(Check *check)
+{
+        if (!check->template->transform)
+                look_for_extensions(check, yaml_root(check->template->document));
 }

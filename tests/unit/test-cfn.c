@@ -390,7 +390,7 @@ static void what_is_no_template_is_refused(void **state)
                 {"{\"Resources\": {\"A-b\": " BUCKET "}}",
                         "'A-b': expected a name of letters and digits alone"},
                 {"{\"Resources\": {\"A\": {}}}", "the key 'Type' is missing"},
-                {"{\"Resources\": {\"A\": []}}", "expected a mapping of keys"},
+                {"{\"Resources\": {\"A\": []}}", "expected an object"},
                 {"{\"Resources\": {\"A\": {\"Type\": []}}}", "Type: expected a string"},
                 {"{\"Resources\": {\"A\": {\"Type\": \"x\", \"DependOn\": \"B\"}}}",
                         "unknown key 'DependOn' (did you mean 'DependsOn'?)"},
