@@ -38,6 +38,7 @@ typedef struct Reading {
         YamlDocument *document;
         unsigned depth;
         YamlFault *ret_fault; /* NULL: not wanted */
+        const char *text;
         Error *ret_error;
 } Reading;
 
@@ -91,6 +92,20 @@ static int refuse_memory(Reading *reading)
                 reading->ret_error, -ENOMEM, "cannot read '%s': %m", reading->document->name);
 }
 
+/* The place of a byte: the parser's own is where it has come to, behind what it reads ahead. */
+static yaml_mark_t find_mark(const Reading *reading, size_t offset)
+{
+        yaml_mark_t mark = {};
+
+        for (size_t i = 0; i < offset; i++) {
+                bool end = reading->text[i] == '\n';
+
+                mark.line += end;
+                mark.column = end ? 0 : mark.column + ((reading->text[i] & 0xC0) != 0x80);
+        }
+        return mark;
+}
+
 /* libyaml's own words, made one sentence; a tab gets the hint that it deserves. */
 static int refuse_syntax(Reading *reading)
 {
@@ -101,7 +116,7 @@ static int refuse_syntax(Reading *reading)
         if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
                 return refuse_memory(reading);
         if (parser->error == YAML_READER_ERROR) {
-                (void)refuse_at(reading, parser->mark, "it is no UTF-8 text from here on");
+                (void)refuse_at(reading, find_mark(reading, parser->problem_offset), problem);
                 return error_set(reading->ret_error,
                         -EBADMSG,
                         "cannot read '%s': byte %zu: %s; expected UTF-8 text",
@@ -489,6 +504,7 @@ int yaml_parse_or_place(const char *name,
                 text += strlen(BYTE_ORDER_MARK);
                 size -= strlen(BYTE_ORDER_MARK);
         }
+        reading.text = text;
         yaml_parser_set_encoding(&reading.parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&reading.parser, (const unsigned char *)text, size);
         r = read_stream(&reading);

@@ -12,7 +12,7 @@ def template(text):
 
 
 def instance(*lines, name="Node"):
-    head = [f"  {name}:", "    Type: AWS::EC2::Instance", "    Properties:", "      ImageId: ami-1"]
+    head = [f"  {name}:", "    Type: AWS::EC2::Instance", "    Properties:", "      ImageId: ami-0123456789abcdef0"]
     return "\n".join([*head, *("      " + line for line in lines)]) + "\n"
 
 
@@ -61,10 +61,10 @@ def ours(*lines):
     return "UserData: {Fn::Base64: !Sub \"" + "\\n".join([OURS, *lines]) + "\"}"
 
 
-RULE = "{Type: AWS::EC2::SecurityGroupIngress, Properties: {GroupId: !Ref Group, IpProtocol: tcp, FromPort: %s, ToPort: %s, %s}}"
-MEMBER = "SourceSecurityGroupId: !Ref Group"
-IN_GROUP = "NetworkInterfaces: [{DeviceIndex: '0', GroupSet: [!Ref Group]}]"
-KEYED = "BucketEncryption: {ServerSideEncryptionConfiguration: [{ServerSideEncryptionByDefault: {SSEAlgorithm: 'aws:kms', KMSMasterKeyID: k}}]}"
+RULE = "{Type: AWS::EC2::SecurityGroupIngress, Properties: {GroupId: !GetAtt Group.GroupId, IpProtocol: tcp, FromPort: %s, ToPort: %s, %s}}"
+MEMBER = "SourceSecurityGroupId: !GetAtt Group.GroupId"
+IN_GROUP = "NetworkInterfaces: [{DeviceIndex: '0', GroupSet: [!GetAtt Group.GroupId]}]"
+KEYED = "BucketEncryption: {ServerSideEncryptionConfiguration: [{ServerSideEncryptionByDefault: {SSEAlgorithm: 'aws:kms', KMSMasterKeyID: alias/mine}}]}"
 
 
 def secret(extra=""):
@@ -85,7 +85,7 @@ def parameter(text, use="P"):
 
 
 def mapped(keys):
-    return "Mappings:\n  M: {us-east-1: {AMI: ami-1}}\nResources:\n" + bucket(f"BucketName: !FindInMap {keys}")
+    return "Mappings:\n  M: {us-east-1: {AMI: ami-0123456789abcdef0}}\nResources:\n" + bucket(f"BucketName: !FindInMap {keys}")
 
 
 def conditional(value):
@@ -154,7 +154,7 @@ FAULTS = {
                bucket())],
     "unknown-property": [("BucketNmae:", "has no property 'BucketNmae' here (did you mean 'BucketName'?)", bucket("BucketNmae: !Ref AWS::StackName"),
                           bucket("BucketName: !Ref AWS::StackName"))],
-    "missing-property": [("{VpcId:", "needs the property 'GroupDescription'", "  G:\n    Type: AWS::EC2::SecurityGroup\n    Properties: {VpcId: vpc-1}\n", group("VpcId: vpc-1"))],
+    "missing-property": [("{VpcId:", "needs the property 'GroupDescription'", "  G:\n    Type: AWS::EC2::SecurityGroup\n    Properties: {VpcId: vpc-0123456789abcdef0}\n", group("VpcId: vpc-0123456789abcdef0"))],
     "property-kind": [("'sure", "EbsOptimized: expected true or false", instance("EbsOptimized: 'sure'"), instance("EbsOptimized: true"))],
     "transform": [("AWS::Serverless-2016-10-31", "macros change this template", "Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: AWS::Serverless::Function}}\n", bucket())],
     "format-version": [("'2011-01-01", "expected 2010-09-09", "AWSTemplateFormatVersion: '2011-01-01'\nResources: {B: {Type: AWS::S3::Bucket}}\n",
@@ -162,7 +162,7 @@ FAULTS = {
     "resource-type": [("B: ", "'AWS:S3:Bucket' is no type of a resource", "  B: {Type: 'AWS:S3:Bucket'}\n", "  B: {Type: Custom::Thing}\n")],
     "other-type": [("B: ", "the properties of AWS::S3::Buckett are not looked at (did you mean 'AWS::S3::Bucket'?)", "  B: {Type: AWS::S3::Buckett}\n", bucket())],
     "language-extension": [("Fn::Length", "needs 'Transform: AWS::LanguageExtensions'", bucket("BucketName: {Fn::Length: [a]}"),
-                            "Transform: AWS::LanguageExtensions\nResources:\n" + bucket("BucketName: {Fn::Length: [a]}")),
+                            "Transform: AWS::LanguageExtensions\nResources:\n  S: {Type: AWS::SecretsManager::Secret, Properties: {SecretString: {Fn::ToJsonString: {a: !Ref AWS::Region}}}}\n"),
                            ("!ToJsonString", "needs", bucket("BucketName: !ToJsonString [a]"), bucket())],
     "group-of-itself": [("Group:", "make them resources of their own", group(f"SecurityGroupIngress: [{{IpProtocol: tcp, FromPort: 22, ToPort: 22, {MEMBER}}}]"),
                          group() + f"  Rule: {RULE % (22, 22, MEMBER)}\n")],
@@ -172,8 +172,8 @@ FAULTS = {
     "description-size": [("xxxxxx", "Description: it has 1025 bytes", f"Description: {'x' * 1025}\nResources: {{B: {{Type: AWS::S3::Bucket}}}}\n",
                           f"Description: {'x' * 1024}\nResources: {{B: {{Type: AWS::S3::Bucket}}}}\n"),
                          ("P: ", "takes 4000", parameter(f"{{Type: String, Description: {'x' * 4001}}}"), parameter(f"{{Type: String, Description: {'x' * 4000}}}"))],
-    "mapping-size": [("M: ", "M: it has 201 keys", mapped("[M, a0, AMI]").replace("us-east-1: {AMI: ami-1}", ", ".join(f"a{i}: {{AMI: x}}" for i in range(201))),
-                      mapped("[M, a0, AMI]").replace("us-east-1: {AMI: ami-1}", ", ".join(f"a{i}: {{AMI: x}}" for i in range(200))))],
+    "mapping-size": [("M: ", "M: it has 201 keys", mapped("[M, a0, AMI]").replace("us-east-1: {AMI: ami-0123456789abcdef0}", ", ".join(f"a{i}: {{AMI: x}}" for i in range(201))),
+                      mapped("[M, a0, AMI]").replace("us-east-1: {AMI: ami-0123456789abcdef0}", ", ".join(f"a{i}: {{AMI: x}}" for i in range(200))))],
     "parameter-size": [("P: ", "its default has 4097 bytes", parameter(f"{{Type: String, Default: {'x' * 4097}}}"), parameter(f"{{Type: String, Default: {'x' * 4096}}}"))],
     "user-data-size": [("\"#!x", "its user-data has 16385 bytes", instance("UserData: {" + lines_of(16383) + "}"), instance("UserData: {" + lines_of(16382) + "}"))],
     "user-data-may-grow": [("!Sub", "can have 16385 bytes with the longest values", grown(383), grown(382))],
@@ -213,17 +213,17 @@ FAULTS = {
     "user-data-start": [("\"\\n", "user-data must begin with '#!'", instance("UserData: {Fn::Base64: \"\\n#!/bin/bash\"}"), instance("UserData: {Fn::Base64: \"#!/bin/bash\"}")),
                         ("\" #cloud-config", "'#cloud-config'", instance("UserData: {Fn::Base64: \" #cloud-config\"}"), instance("UserData: {Fn::Base64: \"#cloud-config\"}"))],
     "user-data-document": [("!Sub", "line 3, column 1 of it", instance(ours("node: [1", "")), instance(ours("node: 1", "")))],
-    "network-twice": [("subnet-1", "SubnetId stands beside NetworkInterfaces", instance("SubnetId: subnet-1", "NetworkInterfaces: [{DeviceIndex: '0'}]"),
-                       instance("NetworkInterfaces: [{DeviceIndex: '0', SubnetId: subnet-1}]"))],
+    "network-twice": [("subnet-0123456789abcdef0", "SubnetId stands beside NetworkInterfaces", instance("SubnetId: subnet-0123456789abcdef0", "NetworkInterfaces: [{DeviceIndex: '0'}]"),
+                       instance("NetworkInterfaces: [{DeviceIndex: '0', SubnetId: subnet-0123456789abcdef0}]"))],
     "zone-of-instance": [("!GetAtt", "takes its zone from another instance", instance() + instance("AvailabilityZone: !GetAtt Node.AvailabilityZone", name="B"),
-                          instance() + "  V: {Type: AWS::EC2::Volume, Properties: {AvailabilityZone: !GetAtt Node.AvailabilityZone, Encrypted: true}}\n")],
-    "public-address": [("!GetAtt", "'Node' may have no public address", output("!GetAtt Node.PublicIp", "SubnetId: subnet-1"), output("!GetAtt Node.PublicIp")),
+                          instance() + "  V: {Type: AWS::EC2::Volume, Properties: {AvailabilityZone: !GetAtt Node.AvailabilityZone, Size: 1, Encrypted: true}}\n")],
+    "public-address": [("!GetAtt", "'Node' may have no public address", output("!GetAtt Node.PublicIp", "SubnetId: subnet-0123456789abcdef0"), output("!GetAtt Node.PublicIp")),
                        ("!GetAtt", "may have no public address", output("!GetAtt Node.PublicIp", "NetworkInterfaces: [{DeviceIndex: '0', AssociatePublicIpAddress: false}]"),
                         output("!GetAtt Node.PublicIp", "NetworkInterfaces: [{DeviceIndex: '0', AssociatePublicIpAddress: true}]"))],
 
     "metadata-without-token": [("Node:", "set HttpTokens: required", instance(), launch("{HttpTokens: required}")),
                                ("Node:", "of its launch template", launch("{HttpTokens: optional}"), launch("{HttpTokens: optional}", ours("components: [docker, flocker]", "")))],
-    "launch-without-token": [("L: ", "answer metadata requests without a token", "  L: {Type: AWS::EC2::LaunchTemplate, Properties: {LaunchTemplateData: {ImageId: ami-1}}}\n",
+    "launch-without-token": [("L: ", "answer metadata requests without a token", "  L: {Type: AWS::EC2::LaunchTemplate, Properties: {LaunchTemplateData: {ImageId: ami-0123456789abcdef0}}}\n",
                               launch("{HttpTokens: required}"))],
     "metadata-of-instance": [("{HttpTokens:", "set them in a launch template", instance("MetadataOptions: {HttpTokens: required}"), launch("{HttpTokens: required}"))],
     "metadata-tag-key": [("my/key", "the key 'my/key' makes the launch fail", launch("{HttpTokens: required, InstanceMetadataTags: enabled}", "Tags: [{Key: my/key, Value: v}]"),
