@@ -129,13 +129,15 @@ void progress_note(Progress *progress, LogLevel level, const char *text)
         write_line(progress, level, NULL, "note", "%s", text);
 }
 
-/* What a unit prints goes to the console by itself (StandardOutput=journal+console); cloud-init's
- * output goes to a file. */
-static void write_console(const char *reason)
+/* What cloud-init's stages print goes to the console by itself. So does what our own unit prints
+ * (StandardOutput=journal+console), but its lines reach the journal with fields, and not as prints.
+ */
+static void write_console(const Progress *progress, const char *reason)
 {
+        bool printed = getenv("INVOCATION_ID") && log_has_stream(progress->log);
         int fd = -1;
 
-        if (!getenv("INVOCATION_ID") && !isatty(STDOUT_FILENO))
+        if (!printed && !isatty(STDOUT_FILENO))
                 fd = open(CONSOLE, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0)
                 return;
@@ -147,5 +149,5 @@ void progress_failed(Progress *progress, const char *step, const char *reason, b
 {
         write_line(progress, LOG_LEVEL_ERROR, step, "failed", "failed: %s", reason);
         if (console)
-                write_console(reason);
+                write_console(progress, reason);
 }

@@ -78,6 +78,11 @@ Log *log_free(Log *log)
         return NULL;
 }
 
+bool log_has_stream(const Log *log)
+{
+        return log->stream;
+}
+
 /* One write for one line, so that lines of several processes do not mix. */
 static void write_stream(const Log *log, LogLevel level, const char *text)
 {

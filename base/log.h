@@ -45,6 +45,9 @@ int log_new(const LogOptions *options, Log **ret, Error *ret_error);
 Log *log_free(Log *log);
 DEFINE_CLEANUP(Log *, log_free);
 
+/* Do lines go to options.fd? They do not where that is the journal, which has them already. */
+bool log_has_stream(const Log *log);
+
 /* `log` NULL: nothing. Cannot fail: a journal that does not take a line is given up for good, with
  * one line on fd that says so. Control characters in the text become spaces. */
 void log_write(
