@@ -129,22 +129,13 @@ int step_publish_docker_ca(Role *role, Error *ret_error)
         return role_fail(s3_store_publish(store, &publication, role->step_deadline, ret_error));
 }
 
-static int fetch_ca(Role *role, Error *ret_error)
+static int take_ca(Role *role, const S3StoreSet *set, Error *ret_error)
 {
-        _cleanup_(s3_store_set_done) S3StoreSet set = {};
+        const Secret *certificate = s3_store_set_get(set, "docker/ca.pem");
+        const Secret *key = s3_store_set_get(set, "docker/ca-key.pem");
         _cleanup_(pair_done) Pair ca = {};
-        const Secret *certificate, *key;
-        S3Store *store = NULL;
         int r;
 
-        r = role_get_store(role, &store, ret_error);
-        if (r == 0)
-                r = role_fail(s3_store_wait(
-                        store, MANIFEST, role->deadline, role_is_waiting, role, &set, ret_error));
-        if (r < 0)
-                return r;
-        certificate = s3_store_set_get(&set, "docker/ca.pem");
-        key = s3_store_set_get(&set, "docker/ca-key.pem");
         if (!certificate || !key)
                 return error_set(ret_error,
                         -EBADMSG,
@@ -166,6 +157,51 @@ static int fetch_ca(Role *role, Error *ret_error)
                 return r;
         role->docker_ca = TAKE_STRUCT(ca);
         return 0;
+}
+
+static int fetch_ca(Role *role, Error *ret_error)
+{
+        _cleanup_(s3_store_set_done) S3StoreSet set = {};
+        S3Store *store = NULL;
+        int r;
+
+        r = role_get_store(role, &store, ret_error);
+        if (r == 0)
+                r = role_fail(s3_store_wait(
+                        store, MANIFEST, role->deadline, role_is_waiting, role, &set, ret_error));
+        return r < 0 ? r : take_ca(role, &set, ret_error);
+}
+
+/* One look, for who must not wait. What was purged is an object that the manifest names. */
+static int find_published_ca(Role *role, bool *ret, Error *ret_error)
+{
+        _cleanup_(s3_store_set_done) S3StoreSet set = {};
+        S3Store *store = NULL;
+        int r;
+
+        r = role_get_store(role, &store, ret_error);
+        if (r == 0)
+                r = s3_store_fetch(store, MANIFEST, role->step_deadline, &set, NULL, ret_error);
+        *ret = r == 0;
+        if (r > 0 || r == -EBADMSG)
+                return 0;
+        return r < 0 ? r : take_ca(role, &set, ret_error);
+}
+
+int step_find_docker_ca(Role *role, bool *ret, Error *ret_error)
+{
+        int r;
+
+        *ret = role->docker_ca.key;
+        if (*ret)
+                return 0;
+        if (role->settings->role != ROLE_CONTROL)
+                return find_published_ca(role, ret, ret_error);
+        r = load_own_ca(role, ret_error);
+        *ret = r == FILES_OK;
+        if (r == FILES_ABSENT)
+                (void)error_set(ret_error, -ENOENT, "'/" CA_KEY "' is not there");
+        return r < 0 ? r : 0;
 }
 
 int step_get_docker_ca(Role *role, const Pair **ret, Error *ret_error)
@@ -226,16 +262,66 @@ static bool covers(const CertificateInfo *info, const char *name)
         return false;
 }
 
+int step_find_uncovered(
+        Role *role, const CertificateInfo *info, char ret[STEP_NAME_MAX], Error *ret_error)
+{
+        struct utsname host = {};
+        const char *names[NAMES_MAX];
+        int r = role_read_instance(role, ret_error);
+
+        if (r < 0)
+                return r;
+        (void)uname(&host);
+        list_names(role, &host, names);
+        ret[0] = '\0';
+        for (size_t i = 0; names[i] && !ret[0]; i++)
+                if (!covers(info, names[i]))
+                        (void)text_put(ret, STEP_NAME_MAX, names[i]);
+        return 0;
+}
+
+/* A certificate that lacks a name, or ends soon: is it to be minted anew? Where the authority's key
+ * is gone, what still serves the members goes on. */
+static int is_good_enough(Role *role,
+        const char *certificate,
+        const CertificateInfo *info,
+        const char *uncovered,
+        bool *ret,
+        Error *ret_error)
+{
+        int64_t days = certificate_days_left(info->not_after, clock_wall(role->clock));
+        int r;
+
+        *ret = !uncovered[0] && days >= RENEW_DAYS;
+        if (*ret || role->settings->role == ROLE_CONTROL || days < 0 ||
+                (uncovered[0] && !covers(info, role->instance.private_ip)))
+                return 0;
+        r = step_find_docker_ca(role, ret, NULL);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot look for the Docker CA's key: %m");
+        *ret = !*ret;
+        if (!*ret)
+                return 0;
+        role_say(role,
+                ROLE_WARNING,
+                "the certificate '/%s' %s%s (%d days left), and the Docker CA's key is not in the "
+                "store: 'flocker-bootstrap renew' says what to do",
+                certificate,
+                uncovered[0] ? "does not cover " : "ends soon",
+                uncovered,
+                (int)days);
+        return 0;
+}
+
 /* Is the pair under `folder` what it should be, and not about to expire? */
-static int is_minted(
-        Role *role, const char *folder, const char *const *names, bool *ret, Error *ret_error)
+static int is_minted(Role *role, const char *folder, bool named, bool *ret, Error *ret_error)
 {
         _cleanup_(free) char *certificate = text_format("%s/cert.pem", folder);
         _cleanup_(free) char *key = text_format("%s/key.pem", folder);
         _cleanup_(free) char *authority = text_format("%s/ca.pem", folder);
         _cleanup_(pair_done) Pair pair = {}, ca = {};
         _cleanup_(certificate_info_done) CertificateInfo info = {};
-        int64_t days;
+        char uncovered[STEP_NAME_MAX] = "";
         int r;
 
         *ret = false;
@@ -253,42 +339,19 @@ static int is_minted(
         if (certificate_check_issued(pair.certificate, ca.certificate, NULL) < 0)
                 return 0;
         r = certificate_examine(pair.certificate, &info, ret_error);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; names && names[i]; i++)
-                if (!covers(&info, names[i]))
-                        return 0;
-
-        days = certificate_days_left(info.not_after, clock_wall(role->clock));
-        *ret = days >= RENEW_DAYS;
-        if (!*ret && role->settings->role != ROLE_CONTROL && days > 0) {
-                role_say(role,
-                        ROLE_WARNING,
-                        "the certificate '/%s' ends in %d days; renew it with: flocker-bootstrap "
-                        "certs renew",
-                        certificate,
-                        (int)days);
-                *ret = true;
-        }
-        return 0;
+        if (r == 0 && named)
+                r = step_find_uncovered(role, &info, uncovered, ret_error);
+        return r < 0 ? r : is_good_enough(role, certificate, &info, uncovered, ret, ret_error);
 }
 
 int step_docker_cert_is_minted(Role *role, bool *ret, Error *ret_error)
 {
-        struct utsname host = {};
-        const char *names[NAMES_MAX];
-        int r = role_read_instance(role, ret_error);
-
-        if (r < 0)
-                return r;
-        (void)uname(&host);
-        list_names(role, &host, names);
-        return is_minted(role, PATH_DOCKER_TLS, names, ret, ret_error);
+        return is_minted(role, PATH_DOCKER_TLS, true, ret, ret_error);
 }
 
 int step_client_cert_is_minted(Role *role, bool *ret, Error *ret_error)
 {
-        return is_minted(role, PATH_CLIENT_TLS, NULL, ret, ret_error);
+        return is_minted(role, PATH_CLIENT_TLS, false, ret, ret_error);
 }
 
 /* ca.pem, cert.pem and key.pem, as Docker wants to find them. */

@@ -25,6 +25,15 @@ int step_mint_client_cert(Role *role, Error *ret_error);
  * Borrowed; its key is NULL where it has been purged. */
 int step_get_docker_ca(Role *role, const Pair **ret, Error *ret_error);
 
+/* One look, without waiting: role->docker_ca with its key, where *ret; else *ret_error says why it
+ * is not at hand. Negative: it could not be looked for. */
+int step_find_docker_ca(Role *role, bool *ret, Error *ret_error);
+
+/* The first name of this machine that its Docker certificate lacks; "": it has them all. */
+#define STEP_NAME_MAX 256U
+int step_find_uncovered(
+        Role *role, const CertificateInfo *info, char ret[STEP_NAME_MAX], Error *ret_error);
+
 /* engine.c */
 int step_docker_is_configured(Role *role, bool *ret, Error *ret_error);
 int step_configure_docker(Role *role, Error *ret_error);
@@ -61,6 +70,9 @@ int step_check_flocker_machine(Role *role, Error *ret_error);
 /* client-files.c */
 int step_client_is_installed(Role *role, bool *ret, Error *ret_error);
 int step_install_client(Role *role, Error *ret_error);
+
+/* The client's Docker certificate alone, to where step_install_client puts it: it was renewed. */
+int step_install_client_tls(Role *role, Error *ret_error);
 
 /* verify.c */
 int step_verify_node(Role *role, Error *ret_error);
