@@ -3,6 +3,7 @@
 #include "agent/certs.h"
 #include "agent/config.h"
 #include "agent/members.h"
+#include "agent/renew.h"
 #include "agent/run.h"
 #include "base/command.h"
 #include "base/digest.h"
@@ -17,6 +18,7 @@
 static const Command commands[] = {
         {"config", "show and check what this machine is told to become", config_command},
         {"run", "become what the settings say (--help lists the options)", run_command},
+        {"renew", "renew this machine's Docker certificate when its time has come", renew_command},
         {"members", "keep classic Swarm's member file", members_command},
         {"certs", "make, show, judge and renew the certificates of a cluster", certs_command},
 };

@@ -31,7 +31,8 @@
 
 /* What is written into each home. */
 typedef struct Belongings {
-        char *host; /* "tcp://10.0.0.1:2376"; NULL: no docker */
+        bool docker;
+        char *host; /* "tcp://10.0.0.1:2376"; NULL: the certificate alone */
         Buffer tls[3];
         const S3StoreSet *flocker; /* NULL: no flocker */
 } Belongings;
@@ -179,6 +180,18 @@ static int put_tls(
         return r;
 }
 
+/* The certificate for clients that know no contexts, and for the context. */
+static int put_both_tls(
+        const Home *home, const char *context_id, const Belongings *belongings, Error *ret_error)
+{
+        char folder[PATH_MAX];
+        int r = put_tls(home, PATH_HOME_DOCKER, belongings, ret_error);
+
+        (void)snprintf(
+                folder, sizeof(folder), PATH_HOME_DOCKER "/contexts/tls/%s/docker", context_id);
+        return r < 0 ? r : put_tls(home, folder, belongings, ret_error);
+}
+
 static int put_docker(const Home *home, const Belongings *belongings, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer context = BUFFER_INIT(CONFIG_MAX);
@@ -190,10 +203,9 @@ static int put_docker(const Home *home, const Belongings *belongings, Error *ret
         if (r < 0)
                 return error_set(ret_error, r, "cannot name Docker's context: %m");
         digest_format(&digest, id);
-        r = put_tls(home, PATH_HOME_DOCKER, belongings, ret_error);
-        (void)snprintf(folder, sizeof(folder), PATH_HOME_DOCKER "/contexts/tls/%s/docker", id);
-        if (r == 0)
-                r = put_tls(home, folder, belongings, ret_error);
+        r = put_both_tls(home, id, belongings, ret_error);
+        if (r == 0 && !belongings->host) /* renewed: the context is there */
+                return 0;
         if (r == 0)
                 r = format_context(home->role, belongings->host, &context, ret_error);
         (void)snprintf(folder, sizeof(folder), PATH_HOME_DOCKER "/contexts/meta/%s", id);
@@ -262,7 +274,7 @@ static int install_for(
         int r = open_home(role, user, &fd, ret_error);
 
         home.fd = fd;
-        if (r == 0 && belongings->host)
+        if (r == 0 && belongings->docker)
                 r = put_docker(&home, belongings, ret_error);
         if (r == 0 && belongings->flocker)
                 r = put_flocker(&home, belongings->flocker, ret_error);
@@ -334,6 +346,7 @@ static int gather(Role *role, const char *control, Belongings *ret, Error *ret_e
 
         if (settings_have(role->settings, COMPONENT_DOCKER)) {
                 r = read_tls(role, ret, ret_error);
+                ret->docker = true;
                 ret->host = text_format("tcp://%s:%u", control, PORT_ENGINE);
                 if (r == 0 && !ret->host)
                         r = error_set(ret_error, -ENOMEM, "cannot install the client: %m");
@@ -368,4 +381,12 @@ int step_install_client(Role *role, Error *ret_error)
         if (r == 0)
                 r = install_for_users(role, &belongings, ret_error);
         return r < 0 ? r : put_profile(role, &belongings, control, ret_error);
+}
+
+int step_install_client_tls(Role *role, Error *ret_error)
+{
+        _cleanup_(belongings_done) Belongings belongings = {.docker = true};
+        int r = read_tls(role, &belongings, ret_error);
+
+        return r < 0 ? r : install_for_users(role, &belongings, ret_error);
 }

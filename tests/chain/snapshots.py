@@ -32,7 +32,8 @@ def hold(name, text):
 
 
 def test_help():
-    for name, words in (("bootstrap", [PROGRAM, "--help"]), ("bootstrap-run", [PROGRAM, "run", "--help"]), ("rehearsal", [REHEARSAL, "run", "--help"]),
+    for name, words in (("bootstrap", [PROGRAM, "--help"]), ("bootstrap-run", [PROGRAM, "run", "--help"]), ("bootstrap-renew", [PROGRAM, "renew", "--help"]),
+                        ("rehearsal", [REHEARSAL, "run", "--help"]),
                         ("rehearsal-serve", [REHEARSAL, "serve", "--help"]), ("template-create", [TEMPLATE, "create", "--help"])):
         hold(f"help-{name}", subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
