@@ -23,6 +23,7 @@ void cloud_bucket_free(CloudBucket *bucket)
         for (size_t i = 0; i < bucket->n_objects; i++)
                 object_done(&bucket->objects[i]);
         free(bucket->objects);
+        free(bucket->key_arn);
         free(bucket);
 }
 
@@ -97,6 +98,25 @@ CloudObject *cloud_find_object(const CloudBucket *bucket, const char *key)
         return there ? &bucket->objects[place] : NULL;
 }
 
+int cloud_set_bucket_key(Cloud *cloud, const char *name, const char *key_arn)
+{
+        CloudBucket *bucket = find_bucket(cloud, name);
+
+        if (!bucket)
+                return -ENOENT;
+        free(bucket->key_arn);
+        bucket->key_arn = text_copy(key_arn);
+        return bucket->key_arn ? 0 : -ENOMEM;
+}
+
+void cloud_set_bucket_policy(Cloud *cloud, const char *name, const Json *document)
+{
+        CloudBucket *bucket = find_bucket(cloud, name);
+
+        if (bucket)
+                bucket->policy = document;
+}
+
 const Buffer *cloud_look(const Cloud *cloud, const char *name, const char *key)
 {
         const CloudBucket *bucket = find_bucket(cloud, name);
@@ -115,6 +135,16 @@ void cloud_list(const Cloud *cloud, const char *name, CloudVisit visit, void *us
 
 /* --- rights --- */
 
+/* What the bucket's own policy denies is denied to all. */
+static PolicySet get_bucket_policy(const CloudBucket *bucket)
+{
+        return (PolicySet){
+                .documents = {bucket->policy},
+                .count = bucket->policy ? 1 : 0,
+                .everything = true,
+        };
+}
+
 bool cloud_asked_may(const CloudAsked *asked,
         const char *action,
         const char *key,
@@ -123,8 +153,22 @@ bool cloud_asked_may(const CloudAsked *asked,
 {
         _cleanup_(free) char *resource =
                 text_format("arn:aws:s3:::%s%s%s", asked->bucket->name, key[0] ? "/" : "", key);
+        const CloudPrincipal everybody = {.policies = get_bucket_policy(asked->bucket)};
 
-        return resource && cloud_authorize(asked->principal, action, resource, context, n_context);
+        return resource &&
+               cloud_authorize(asked->principal, action, resource, context, n_context) &&
+               cloud_authorize(&everybody, action, resource, context, n_context);
+}
+
+/* S3 asks KMS in the caller's name (Amazon S3 User Guide, "Protecting data with SSE-KMS"). */
+static bool may_use_key(const CloudAsked *asked, const char *action)
+{
+        const char *use = text_equal(action, "s3:GetObject")   ? "kms:Decrypt"
+                          : text_equal(action, "s3:PutObject") ? "kms:GenerateDataKey"
+                                                               : NULL;
+
+        return !use || !asked->bucket->key_arn ||
+               cloud_authorize(asked->principal, use, asked->bucket->key_arn, NULL, 0);
 }
 
 void cloud_asked_deny(const CloudAsked *asked)
@@ -134,7 +178,7 @@ void cloud_asked_deny(const CloudAsked *asked)
 
 static bool may_else_deny(const CloudAsked *asked, const char *action)
 {
-        if (cloud_asked_may(asked, action, asked->key, NULL, 0))
+        if (cloud_asked_may(asked, action, asked->key, NULL, 0) && may_use_key(asked, action))
                 return true;
         cloud_asked_deny(asked);
         return false;

@@ -29,6 +29,8 @@ typedef struct CloudBucket {
         struct CloudBucket *next;
         char name[CLOUD_BUCKET_MAX];
         Usec created;         /* wall */
+        char *key_arn;        /* of KMS; NULL: none */
+        const Json *policy;   /* NULL: none */
         CloudObject *objects; /* sorted by key */
         size_t n_objects;
 } CloudBucket;
@@ -63,8 +65,11 @@ struct CloudHandle {
 };
 
 struct Cloud {
+        EventLoop *loop;
         HttpServer *server;
+        HttpServer *signals; /* NULL: handles are on the same address */
         char *endpoint;
+        char *handles_endpoint; /* NULL: likewise */
         CloudPrincipal *principals;
         CloudIssued *issued;
         CloudBucket *buckets;

@@ -385,6 +385,7 @@ int cloud_new(EventLoop *loop, const char *address, Cloud **ret, Error *ret_erro
 
         if (!cloud)
                 return error_set(ret_error, -ENOMEM, "cannot make a cloud: %m");
+        cloud->loop = loop;
         r = http_server_new_tcp(loop, address, 0, NULL, on_call, cloud, &cloud->server, ret_error);
         if (r < 0)
                 return r;
@@ -397,6 +398,19 @@ int cloud_new(EventLoop *loop, const char *address, Cloud **ret, Error *ret_erro
                 return error_set(ret_error, -ENOMEM, "cannot make a cloud: %m");
         *ret = TAKE_PTR(cloud);
         return 0;
+}
+
+int cloud_serve_signals(Cloud *cloud, const char *address, Error *ret_error)
+{
+        int r = http_server_new_tcp(
+                cloud->loop, address, 0, NULL, on_call, cloud, &cloud->signals, ret_error);
+
+        if (r < 0)
+                return r;
+        cloud->handles_endpoint =
+                text_format("http://%s:%u", address, http_server_port(cloud->signals));
+        return cloud->handles_endpoint ? 0
+                                       : error_set(ret_error, -ENOMEM, "cannot make a cloud: %m");
 }
 
 /* Ends a list whose elements are freed by `function`. */
@@ -417,12 +431,14 @@ Cloud *cloud_free(Cloud *cloud)
         if (!cloud)
                 return NULL;
         cloud->server = http_server_free(cloud->server);
+        cloud->signals = http_server_free(cloud->signals);
         FREE_LIST(CloudHandle, cloud->handles, handle_free);
         FREE_LIST(CloudPrincipal, cloud->principals, principal_free);
         FREE_LIST(CloudIssued, cloud->issued, free);
         FREE_LIST(CloudSecret, cloud->secrets, secret_entry_free);
         FREE_LIST(CloudBucket, cloud->buckets, cloud_bucket_free);
         free(cloud->endpoint);
+        free(cloud->handles_endpoint);
         free(cloud);
         return NULL;
 }

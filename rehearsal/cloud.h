@@ -24,6 +24,10 @@ DEFINE_CLEANUP(Cloud *, cloud_free);
 
 const char *cloud_endpoint(const Cloud *cloud); /* "http://127.0.0.1:4001" */
 
+/* Another address for the same, which the handles made from now on name: as on AWS, where they are
+ * of another host than the stack's own bucket. */
+int cloud_serve_signals(Cloud *cloud, const char *address, Error *ret_error);
+
 /* --- who --- */
 
 typedef struct CloudKeys {
@@ -57,6 +61,10 @@ bool cloud_authorize(const CloudPrincipal *principal,
 /* --- what --- */
 
 int cloud_add_bucket(Cloud *cloud, const char *name, Error *ret_error);
+/* The key of KMS that its objects are encrypted with: who reads or writes them has to be allowed
+ * its use too. Its policy, borrowed, which is put to everybody (whatever its Principal is). */
+int cloud_set_bucket_key(Cloud *cloud, const char *bucket, const char *key_arn);
+void cloud_set_bucket_policy(Cloud *cloud, const char *bucket, const Json *document);
 /* How many objects it has; -1: there is none of that name. */
 int64_t cloud_count_objects(const Cloud *cloud, const char *bucket);
 void cloud_remove_bucket(Cloud *cloud, const char *bucket);

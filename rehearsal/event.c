@@ -277,6 +277,8 @@ static void become(const EventSpawn *spawn, pid_t parent)
                 (void)fcntl(READY_FD, F_SETFD, 0);
         else if (spawn->ready >= 0)
                 (void)dup2(spawn->ready, READY_FD);
+        if (spawn->before && spawn->before(spawn->userdata) < 0)
+                _exit(126);
         (void)execve(spawn->program, spawn->arguments, spawn->environment);
         (void)dprintf(
                 STDERR_FILENO, "cannot run '%s': %s\n", spawn->program, strerrordesc_np(errno));

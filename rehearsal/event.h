@@ -43,9 +43,10 @@ typedef struct EventSpawn {
         const char *program; /* the file that is run */
         char *const *arguments;
         char *const *environment;
-        const char *folder; /* the working folder */
-        int output;         /* its stdout and stderr; -1: /dev/null */
-        int ready;          /* a descriptor that it inherits as number 3; -1: none */
+        const char *folder;            /* the working folder */
+        int output;                    /* its stdout and stderr; -1: /dev/null */
+        int ready;                     /* a descriptor that it inherits as number 3; -1: none */
+        int (*before)(void *userdata); /* in the child, before the program; negative: the end */
         EventExit exited;
         void *userdata;
 } EventSpawn;

@@ -95,6 +95,26 @@ static void on_interrupt(void *userdata)
         event_loop_end(ground->loop);
 }
 
+/* The network of containers, which nobody else is in. */
+static int enter_network(Ground *ground, Error *ret_error)
+{
+        (void)text_put(ground->network, sizeof(ground->network), NETWORK_PREFIX);
+        return machines_new(ground->containers, &ground->machines, ret_error);
+}
+
+static int serve_machines(Ground *ground, Error *ret_error)
+{
+        _cleanup_(free) char *path = text_format("%s/control", ground->folder);
+        int r = machines_serve_metadata(ground->machines, ground->loop, ret_error);
+
+        if (r == 0)
+                r = cloud_serve_signals(ground->cloud, NETWORK_SIGNALS, ret_error);
+        if (r < 0 || !path)
+                return r < 0 ? r : error_set(ret_error, -ENOMEM, "cannot serve the machines: %m");
+        return control_new(
+                ground->loop, ground->machines, ground->cloud, path, &ground->control, ret_error);
+}
+
 int ground_open(Ground *ground, Error *ret_error)
 {
         char address[32];
@@ -107,17 +127,22 @@ int ground_open(Ground *ground, Error *ret_error)
         if (r == 0)
                 r = event_watch_signal(ground->loop, SIGHUP, on_interrupt, ground, ret_error);
         if (r == 0)
-                r = take_network(ground, ret_error);
+                r = ground->containers ? enter_network(ground, ret_error)
+                                       : take_network(ground, ret_error);
         (void)snprintf(address, sizeof(address), "%s.1", ground->network);
         if (r == 0)
                 r = cloud_new(ground->loop, address, &ground->cloud, ret_error);
-        return r < 0 ? r : make_folder(ground, ret_error);
+        if (r == 0)
+                r = make_folder(ground, ret_error);
+        return r < 0 || !ground->containers ? r : serve_machines(ground, ret_error);
 }
 
 void ground_done(Ground *ground)
 {
         Error error = ERROR_INIT;
 
+        ground->control = control_free(ground->control);
+        ground->machines = machines_free(ground->machines);
         ground->cloud = cloud_free(ground->cloud);
         ground->loop = event_loop_free(ground->loop);
         close_p(&ground->lock_fd);

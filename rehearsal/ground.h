@@ -4,12 +4,16 @@
 #pragma once
 
 #include "rehearsal/cloud.h"
+#include "rehearsal/control.h"
 
 #include <limits.h>
 
 typedef struct Ground {
         EventLoop *loop;
         Cloud *cloud;
+        const MachinesOptions *containers; /* instances are containers; NULL: process trees */
+        Machines *machines;
+        Control *control;
         char folder[64];  /* "": none was made */
         char network[24]; /* "127.31.7": all addresses that begin so are ours */
         char self[PATH_MAX], bootstrap[PATH_MAX], creator[PATH_MAX];

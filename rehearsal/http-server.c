@@ -240,6 +240,17 @@ const char *http_call_peer(const HttpCall *call)
         return call->peer;
 }
 
+const char *http_call_client(const HttpCall *call)
+{
+        struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+        char *address = NULL;
+        ev_uint16_t port;
+
+        if (connection)
+                evhttp_connection_get_peer(connection, &address, &port);
+        return address ? address : "";
+}
+
 bool http_call_next_header(
         const HttpCall *call, size_t index, const char **ret_name, const char **ret_value)
 {

@@ -40,7 +40,8 @@ const char *http_call_path(const HttpCall *call);   /* of that, without the quer
 const char *http_call_query(const HttpCall *call);  /* without '?'; "": none */
 const char *http_call_header(const HttpCall *call, const char *name); /* NULL: none */
 const char *http_call_body(const HttpCall *call, size_t *ret_size);
-const char *http_call_peer(const HttpCall *call); /* the CN of its certificate; "": none */
+const char *http_call_client(const HttpCall *call); /* its address; "": it has none */
+const char *http_call_peer(const HttpCall *call);   /* the CN of its certificate; "": none */
 
 /* Goes over the headers in order; `index` from 0; false: no more. */
 bool http_call_next_header(

@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "rehearsal/container.h"
 #include "rehearsal/metadata.h"
 #include "rehearsal/systemd.h"
 
@@ -26,8 +27,10 @@ struct Instance {
         char *name, *root, *address, *user_data, *fault, *keys, *bootstrap;
         char *environment[ENVIRONMENT + 1]; /* NULL-ended */
         char id[24];
+        bool of_machines; /* made by instance_new_like() */
         Usec launched;
         MetadataHost *metadata;
+        Container *container; /* instead of what follows; NULL: a process tree */
         SystemdHost *systemd;
         EventChild *child;
         EventReader *reader; /* of what it prints */
@@ -297,7 +300,8 @@ static int make_environment(Instance *instance, Error *ret_error)
         return 0;
 }
 
-static int begin(Instance *instance, Error *ret_error)
+/* Anew, with what has changed. */
+static int serve_metadata(Instance *instance, Error *ret_error)
 {
         const InstanceOptions *options = &instance->options;
         MetadataHostOptions metadata = {
@@ -312,8 +316,17 @@ static int begin(Instance *instance, Error *ret_error)
                 .keys_lifetime = options->keys_lifetime,
                 .user_data = instance->user_data,
                 .tokens_required = options->tokens_required,
+                .shared = options->machines != NULL,
                 .launched = instance->launched,
         };
+
+        instance->metadata = metadata_host_free(instance->metadata);
+        return metadata_host_new(&metadata, &instance->metadata, ret_error);
+}
+
+static int begin(Instance *instance, Error *ret_error)
+{
+        const InstanceOptions *options = &instance->options;
         SystemdHostOptions systemd = {
                 .loop = options->loop,
                 .root = instance->root,
@@ -333,12 +346,33 @@ static int begin(Instance *instance, Error *ret_error)
         if (r == 0)
                 r = make_image(instance, root_fd, ret_error);
         if (r == 0)
-                r = metadata_host_new(&metadata, &instance->metadata, ret_error);
+                r = serve_metadata(instance, ret_error);
         if (r == 0)
                 r = make_environment(instance, ret_error);
         if (r == 0)
                 r = systemd_host_new(&systemd, &instance->systemd, ret_error);
         return r < 0 ? r : systemd_host_boot(instance->systemd, on_booted, instance, ret_error);
+}
+
+/* The other kind: all that begin() imitates is in its image. */
+static int begin_container(Instance *instance, Error *ret_error)
+{
+        ContainerOptions container = {
+                .loop = instance->options.loop,
+                .machines = instance->options.machines,
+                .name = instance->name,
+                .root = instance->root,
+                .address = instance->address,
+                .services = cloud_endpoint(instance->options.cloud),
+                .said = instance->options.said,
+                .ended = instance->options.ended,
+                .userdata = instance->options.userdata,
+        };
+        int r = serve_metadata(instance, ret_error);
+
+        if (r == 0)
+                r = machines_add(instance->options.machines, instance, ret_error);
+        return r < 0 ? r : container_new(&container, &instance->container, ret_error);
 }
 
 int instance_new(const InstanceOptions *options, Instance **ret, Error *ret_error)
@@ -367,7 +401,7 @@ int instance_new(const InstanceOptions *options, Instance **ret, Error *ret_erro
                 "i-0%016llx",
                 (unsigned long long)random_below(&random_system, UINT64_MAX));
         r = instance->name && instance->root && instance->address && instance->bootstrap
-                    ? begin(instance, ret_error)
+                    ? (options->machines ? begin_container : begin)(instance, ret_error)
                     : error_set(ret_error, -ENOMEM, "cannot make an instance: %m");
         if (r < 0) {
                 (void)instance_free(instance);
@@ -377,10 +411,18 @@ int instance_new(const InstanceOptions *options, Instance **ret, Error *ret_erro
         return 0;
 }
 
+static void end_container(Instance *instance)
+{
+        if (instance->options.machines)
+                machines_remove(instance->options.machines, instance);
+        instance->container = container_free(instance->container);
+}
+
 Instance *instance_free(Instance *instance)
 {
         if (!instance)
                 return NULL;
+        end_container(instance);
         forget_child(instance);
         buffer_done(&instance->line);
         instance->systemd = systemd_host_free(instance->systemd);
@@ -396,6 +438,11 @@ Instance *instance_free(Instance *instance)
         free(instance->keys);
         free(instance);
         return NULL;
+}
+
+const char *instance_name(const Instance *instance)
+{
+        return instance->name;
 }
 
 const char *instance_id(const Instance *instance)
@@ -425,5 +472,98 @@ Usec instance_launched(const Instance *instance)
 
 bool instance_is_running(const Instance *instance)
 {
-        return instance->child != NULL;
+        return instance->container ? container_is_booting(instance->container)
+                                   : instance->child != NULL;
+}
+
+/* --- of containers alone --- */
+
+Container *instance_container(const Instance *instance)
+{
+        return instance->container;
+}
+
+MetadataHost *instance_metadata_host(const Instance *instance)
+{
+        return instance->metadata;
+}
+
+const char *instance_user_data(const Instance *instance)
+{
+        return instance->user_data;
+}
+
+/* Replaces one of its texts, and tells metadata. */
+static int replace_text(Instance *instance, char **place, const char *text, Error *ret_error)
+{
+        char *copy = text_copy(text);
+
+        if (!copy)
+                return error_set(ret_error, -ENOMEM, "cannot change '%s': %m", instance->name);
+        free(*place);
+        *place = copy;
+        return serve_metadata(instance, ret_error);
+}
+
+int instance_set_user_data(Instance *instance, const char *user_data, Error *ret_error)
+{
+        return replace_text(instance, &instance->user_data, user_data, ret_error);
+}
+
+int instance_move(Instance *instance, const char *address, Error *ret_error)
+{
+        int r = container_move(instance->container, address, ret_error);
+
+        return r < 0 ? r : replace_text(instance, &instance->address, address, ret_error);
+}
+
+static void ignore_line(const char *line, void *userdata)
+{
+        (void)line;
+        (void)userdata;
+}
+
+static void ignore_end(int status, void *userdata)
+{
+        (void)status;
+        (void)userdata;
+}
+
+int instance_new_like(const Instance *model,
+        const char *name,
+        const char *address,
+        const char *user_data,
+        Instance **ret,
+        Error *ret_error)
+{
+        const char *slash = strrchr(model->root, '/');
+        _cleanup_(free) char *root = text_format(
+                "%.*s/%s.%s", TEXT_PART(model->root, slash - model->root), name, address);
+        InstanceOptions options = model->options;
+        int r;
+
+        if (!root)
+                return error_set(ret_error, -ENOMEM, "cannot launch '%s': %m", name);
+        options.name = name;
+        options.root = root;
+        options.address = address;
+        options.bootstrap = model->bootstrap;
+        options.user_data = user_data;
+        options.fault = NULL;
+        options.keys = NULL;
+        options.said = ignore_line;
+        options.ended = ignore_end;
+        options.userdata = NULL;
+        r = instance_new(&options, ret, ret_error);
+        if (r == 0)
+                (*ret)->of_machines = true;
+        return r;
+}
+
+void instance_terminate(Instance *instance)
+{
+        if (instance->of_machines)
+                (void)instance_free(instance);
+        else
+                end_container(instance);
 }

@@ -11,11 +11,15 @@
 
 #include "rehearsal/cloud.h"
 
+typedef struct Container Container;
 typedef struct Instance Instance;
+typedef struct Machines Machines;
+typedef struct MetadataHost MetadataHost;
 
 typedef struct InstanceOptions {
         EventLoop *loop;
         Cloud *cloud;
+        Machines *machines;    /* it is a container among them; NULL: a process tree */
         const char *name;      /* logical id's stem: "AgentNode1" */
         const char *root;      /* a folder to be made */
         const char *address;   /* its private one, of 127.0.0.0/8 */
@@ -40,6 +44,7 @@ int instance_new(const InstanceOptions *options, Instance **ret, Error *ret_erro
 /* Ends all of it; its root stays. Returns NULL. */
 Instance *instance_free(Instance *instance);
 
+const char *instance_name(const Instance *instance);
 const char *instance_id(const Instance *instance); /* "i-0abc…" */
 const char *instance_address(const Instance *instance);
 const char *instance_root(const Instance *instance);
@@ -50,3 +55,26 @@ bool instance_is_running(const Instance *instance); /* its user-data has not end
 
 /* Runs the user-data again, as a person or the unit at boot would. */
 int instance_run(Instance *instance, Error *ret_error);
+
+/* --- of containers alone --- */
+
+Container *instance_container(const Instance *instance); /* NULL: it is none */
+MetadataHost *instance_metadata_host(const Instance *instance);
+const char *instance_user_data(const Instance *instance); /* NULL: none */
+
+/* What metadata gives from now on; nothing is run. */
+int instance_set_user_data(Instance *instance, const char *user_data, Error *ret_error);
+
+/* Its private address from now on. */
+int instance_move(Instance *instance, const char *address, Error *ret_error);
+
+/* Another one of the same kind, with an identity of its own; it belongs to the machines. */
+int instance_new_like(const Instance *model,
+        const char *name,
+        const char *address,
+        const char *user_data,
+        Instance **ret,
+        Error *ret_error);
+
+/* Its end, by somebody's will; who has made it frees it. */
+void instance_terminate(Instance *instance);

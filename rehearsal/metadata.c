@@ -14,10 +14,12 @@
 #define TOKEN_SIZE  57U
 #define TTL_MAX     21600
 #define RENEW_AHEAD (5 * USEC_PER_MINUTE)
-#define VALUES      "/latest/meta-data/"
+#define VALUES      "/meta-data/" /* below a version */
 #define ROLES       VALUES "iam/security-credentials"
 #define PLAIN       "text/plain"
 #define TEXT_MAX    (64U * 1024U)
+#define INTERFACES  "network/interfaces/macs/"
+#define REAL        "http://169.254.169.254"
 
 typedef struct Token {
         char text[TOKEN_SIZE];
@@ -132,9 +134,9 @@ static void answer_keys(MetadataHost *host, HttpCall *call)
         answer_json(call, json);
 }
 
-static void answer_role(MetadataHost *host, HttpCall *call)
+static void answer_role(MetadataHost *host, HttpCall *call, const char *path)
 {
-        const char *rest = http_call_path(call) + strlen(ROLES);
+        const char *rest = path + strlen(ROLES);
 
         rest += *rest == '/';
         if (host->options.role_name && !*rest)
@@ -174,7 +176,45 @@ static void answer_user_data(MetadataHost *host, HttpCall *call)
                 answer_status(call, 404);
 }
 
-/* The plain ones, by their path below /latest/meta-data/. */
+/* An address of ours as its MAC: what rehearsal/network.c gives eth0. */
+static const char *format_mac(const MetadataHost *host, char *place, size_t size)
+{
+        in_addr_t address = ntohl(inet_addr(host->options.address));
+
+        (void)snprintf(place,
+                size,
+                "02:00:%02x:%02x:%02x:%02x",
+                address >> 24,
+                address >> 16 & 255,
+                address >> 8 & 255,
+                address & 255);
+        return place;
+}
+
+/* The one interface, by its path below network/interfaces/macs/. */
+static const char *find_interface(
+        const MetadataHost *host, const char *path, char *place, size_t size)
+{
+        char mac[32];
+
+        (void)format_mac(host, mac, sizeof(mac));
+        if (!*path) {
+                (void)snprintf(place, size, "%s/", mac);
+                return place;
+        }
+        if (!text_starts(path, mac) || path[strlen(mac)] != '/')
+                return NULL;
+        path += strlen(mac) + 1;
+        if (!*path)
+                return "device-number\nlocal-ipv4s\nmac";
+        if (text_equal(path, "device-number"))
+                return "0";
+        if (text_equal(path, "local-ipv4s"))
+                return host->options.address;
+        return text_equal(path, "mac") ? format_mac(host, place, size) : NULL;
+}
+
+/* The plain ones, by their path below VALUES. */
 static const char *find_value(const MetadataHost *host, const char *path, char *place, size_t size)
 {
         const MetadataHostOptions *options = &host->options;
@@ -195,18 +235,10 @@ static const char *find_value(const MetadataHost *host, const char *path, char *
                 return "amazonaws.com";
         if (text_equal(path, "services/partition"))
                 return "aws";
-        if (text_equal(path, "mac")) {
-                in_addr_t address = ntohl(inet_addr(options->address));
-
-                (void)snprintf(place,
-                        size,
-                        "02:00:%02x:%02x:%02x:%02x",
-                        address >> 24,
-                        address >> 16 & 255,
-                        address >> 8 & 255,
-                        address & 255);
-                return place;
-        }
+        if (text_equal(path, "mac"))
+                return format_mac(host, place, size);
+        if (text_starts(path, INTERFACES))
+                return find_interface(host, path + strlen(INTERFACES), place, size);
         if (text_equal(path, "local-hostname") || text_equal(path, "hostname")) {
                 (void)snprintf(place, size, "ip-%s", options->address);
                 for (char *c = place; *c; c++)
@@ -217,15 +249,52 @@ static const char *find_value(const MetadataHost *host, const char *path, char *
         return NULL;
 }
 
-static void on_call(HttpCall *call, void *userdata)
+/* Behind the version: "/latest" is one, and each dated one is the same here. NULL: it is none. */
+static const char *skip_version(const char *path)
+{
+        static const char date[] = "/dddd-dd-dd";
+
+        if (text_starts(path, "/latest/"))
+                return path + strlen("/latest");
+        for (size_t i = 0; date[i]; i++)
+                if (date[i] == 'd' ? path[i] < '0' || path[i] > '9' : path[i] != date[i])
+                        return NULL;
+        return path + strlen(date);
+}
+
+/* What a folder of them holds. */
+static const char *find_folder(const char *path)
+{
+        static const struct {
+                const char *path, *names;
+        } folders[] = {
+                {"iam/", "info\nsecurity-credentials/"},
+                {"network/", "interfaces/"},
+                {"network/interfaces/", "macs/"},
+                {"placement/", "availability-zone\nregion"},
+                {"services/", "domain\npartition"},
+        };
+
+        for (size_t i = 0; i < ELEMENTS(folders); i++)
+                if (text_equal(folders[i].path, path))
+                        return folders[i].names;
+        return NULL;
+}
+
+void metadata_host_answer(MetadataHost *host, HttpCall *call)
 {
         static const char names[] = "ami-id\nhostname\niam/\ninstance-id\ninstance-type\n"
-                                    "local-hostname\nlocal-ipv4\nmac\nplacement/\nservices/";
-        MetadataHost *host = userdata;
-        const char *path = http_call_path(call), *value;
+                                    "local-hostname\nlocal-ipv4\nmac\nnetwork/\nplacement/\n"
+                                    "services/";
+        const char *path = skip_version(http_call_path(call)), *value;
         char place[128];
 
-        if (text_equal(path, "/latest/api/token")) {
+        if (!path) {
+                answer_status(call, 404);
+                return;
+        }
+
+        if (text_equal(path, "/api/token")) {
                 if (text_equal(http_call_method(call), "PUT"))
                         give_token(host, call);
                 else
@@ -241,21 +310,30 @@ static void on_call(HttpCall *call, void *userdata)
                 answer_status(call, 401);
                 return;
         }
-        if (text_equal(path, "/latest/user-data"))
+        if (text_equal(path, "/user-data"))
                 answer_user_data(host, call);
-        else if (text_equal(path, "/latest/dynamic/instance-identity/document"))
+        else if (text_equal(path, "/dynamic/instance-identity/document"))
                 answer_identity(host, call);
         else if (text_starts(path, ROLES))
-                answer_role(host, call);
+                answer_role(host, call, path);
         else if (text_equal(path, VALUES))
                 answer(call, names);
+        else if (text_equal(path, "/dynamic/instance-identity") ||
+                 text_equal(path, "/dynamic/instance-identity/"))
+                answer(call, "document");
         else if (text_equal(path, VALUES "iam/info"))
                 answer_profile(host, call);
         else if (text_starts(path, VALUES) &&
-                 (value = find_value(host, path + strlen(VALUES), place, sizeof(place))))
+                 ((value = find_value(host, path + strlen(VALUES), place, sizeof(place))) ||
+                         (value = find_folder(path + strlen(VALUES)))))
                 answer(call, value);
         else
                 answer_status(call, 404);
+}
+
+static void on_call(HttpCall *call, void *userdata)
+{
+        metadata_host_answer(userdata, call);
 }
 
 /* Copies the options' texts; false: no memory. */
@@ -293,12 +371,21 @@ int metadata_host_new(const MetadataHostOptions *options, MetadataHost **ret, Er
         host->options = *options;
         if (!copy_texts(host))
                 return error_set(ret_error, -ENOMEM, "cannot serve metadata: %m");
-        r = http_server_new_tcp(
-                options->loop, options->address, 0, NULL, on_call, host, &host->server, ret_error);
+        r = options->shared ? 0
+                            : http_server_new_tcp(options->loop,
+                                      options->address,
+                                      0,
+                                      NULL,
+                                      on_call,
+                                      host,
+                                      &host->server,
+                                      ret_error);
         if (r < 0)
                 return r;
-        host->endpoint =
-                text_format("http://%s:%u", options->address, http_server_port(host->server));
+        host->endpoint = options->shared ? text_copy(REAL)
+                                         : text_format("http://%s:%u",
+                                                   options->address,
+                                                   http_server_port(host->server));
         if (!host->endpoint)
                 return error_set(ret_error, -ENOMEM, "cannot serve metadata: %m");
         *ret = TAKE_PTR(host);

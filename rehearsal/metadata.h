@@ -5,6 +5,7 @@
 #pragma once
 
 #include "rehearsal/cloud.h"
+#include "rehearsal/http-server.h"
 
 typedef struct MetadataHost MetadataHost;
 
@@ -18,11 +19,15 @@ typedef struct MetadataHostOptions {
         Usec keys_lifetime;
         const char *user_data; /* NULL: none */
         bool tokens_required;
+        bool shared;   /* no server of its own: whoever has the real address passes calls on */
         Usec launched; /* wall */
 } MetadataHostOptions;
 
 int metadata_host_new(const MetadataHostOptions *options, MetadataHost **ret, Error *ret_error);
 MetadataHost *metadata_host_free(MetadataHost *host);
 DEFINE_CLEANUP(MetadataHost *, metadata_host_free);
+
+/* Answers a call that was made elsewhere. */
+void metadata_host_answer(MetadataHost *host, HttpCall *call);
 
 const char *metadata_host_endpoint(const MetadataHost *host); /* "http://127.0.0.1:4002" */

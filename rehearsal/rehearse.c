@@ -25,12 +25,21 @@
 #define LINGER_STEP   (5 * USEC_PER_MSEC)
 
 typedef struct Arguments {
-        OptionTexts parameters, faults;
+        OptionTexts parameters, faults, layers;
+        int machines;
+        const char *image;
         const char *stack_name, *timeline, *keys, *components, *swarm;
         uint64_t keys_lifetime;
         int64_t agents;
-        bool keep, disable_rollback, quiet, keep_secrets, help;
+        bool keep, hold, disable_rollback, quiet, keep_secrets, help;
 } Arguments;
+
+enum {
+        MACHINES_PROCESSES,
+        MACHINES_NSPAWN,
+};
+
+static const char *const machine_kinds[] = {"processes", "nspawn", NULL};
 
 static const Option options[] = {
         {"agents",
@@ -95,6 +104,31 @@ static const Option options[] = {
                 "FILE.svg",
                 "draw when each machine did what",
                 offsetof(Arguments, timeline)},
+        {"machines",
+                0,
+                OPTION_CHOICE,
+                "KIND",
+                "processes (what needs no rights), or nspawn: systemd, Docker, cloud-init",
+                offsetof(Arguments, machines),
+                .choices = machine_kinds},
+        {"image",
+                0,
+                OPTION_TEXT,
+                "DIR[:DIR…]",
+                "nspawn: their root file system, in layers, the uppermost first",
+                offsetof(Arguments, image)},
+        {"layer",
+                0,
+                OPTION_TEXTS,
+                "NODE:DIR",
+                "nspawn: a folder that is laid over one machine's image",
+                offsetof(Arguments, layers)},
+        {"hold",
+                0,
+                OPTION_FLAG,
+                NULL,
+                "keep the machines running behind the stack's end, until Ctrl-C",
+                offsetof(Arguments, hold)},
         {"disable-rollback",
                 0,
                 OPTION_FLAG,
@@ -127,8 +161,11 @@ typedef struct Rehearsal {
         Stack *stack;
         EventTimer *linger;
         Usec linger_until;
+        bool held; /* behind the stack's end, all having been said */
         StackFault faults[STACK_FAULTS_MAX];
         size_t n_faults;
+        MachineLayer layers[MACHINES_LAYERS_MAX];
+        MachinesOptions containers;
 } Rehearsal;
 
 static void rehearsal_done(Rehearsal *rehearsal)
@@ -257,6 +294,62 @@ static int read_faults(Rehearsal *rehearsal, Error *ret_error)
         return 0;
 }
 
+static int read_layers(Rehearsal *rehearsal, Error *ret_error)
+{
+        const OptionTexts *texts = &rehearsal->arguments.layers;
+
+        for (size_t i = 0; i < texts->count; i++) {
+                const char *text = texts->texts[i], *colon = strchr(text, ':');
+                MachineLayer *layer = &rehearsal->layers[i];
+
+                if (!colon || colon == text || i >= MACHINES_LAYERS_MAX ||
+                        (size_t)(colon - text) >= sizeof(layer->node))
+                        return error_set(ret_error,
+                                -EINVAL,
+                                "cannot use '--layer=%s': expected NODE:DIR",
+                                text);
+                (void)snprintf(
+                        layer->node, sizeof(layer->node), "%.*s", TEXT_PART(text, colon - text));
+                layer->folder = colon + 1;
+        }
+        return 0;
+}
+
+/* Containers are asked for: what they need, and what they cannot have. */
+static int read_machines(Rehearsal *rehearsal, Error *ret_error)
+{
+        const Arguments *arguments = &rehearsal->arguments;
+
+        if (arguments->machines != MACHINES_NSPAWN)
+                return arguments->image || arguments->layers.count > 0
+                               ? error_set(ret_error,
+                                         -EINVAL,
+                                         "cannot use --image and --layer without --machines=nspawn")
+                               : 0;
+        if (geteuid() != 0)
+                return error_set(ret_error,
+                        -EPERM,
+                        "cannot use --machines=nspawn: containers, their network and their mounts "
+                        "take root");
+        if (!arguments->image)
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot use --machines=nspawn without --image=DIR, the machines' root file "
+                        "system: tests/e2e/prepare makes one");
+        if (arguments->faults.count > 0 || arguments->keys)
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot use --fault and --keys with --machines=nspawn: the machines run "
+                        "what their image holds, as it stands");
+        rehearsal->containers = (MachinesOptions){
+                .image = arguments->image,
+                .layers = rehearsal->layers,
+                .n_layers = arguments->layers.count,
+        };
+        rehearsal->ground.containers = &rehearsal->containers;
+        return read_layers(rehearsal, ret_error);
+}
+
 /* --- what is told --- */
 
 static void on_event(const StackEvent *event, void *userdata)
@@ -287,27 +380,6 @@ static void on_said(const char *name, const char *line, void *userdata)
                 return;
         printf("            %-12s %s\n", name, line);
         (void)fflush(stdout);
-}
-
-/* Machines that have signalled still write down that they have. */
-static void on_linger(void *userdata)
-{
-        Rehearsal *rehearsal = userdata;
-
-        if (stack_count_running(rehearsal->stack) > 0 &&
-                !clock_passed(&clock_system, rehearsal->linger_until))
-                event_timer_set(rehearsal->linger, LINGER_STEP);
-        else
-                event_loop_end(rehearsal->ground.loop);
-}
-
-static void on_finished(StackState state, void *userdata)
-{
-        Rehearsal *rehearsal = userdata;
-        Usec time = state == STACK_COMPLETE ? LINGER_TIME : 0;
-
-        rehearsal->linger_until = clock_deadline(&clock_system, time);
-        event_timer_set(rehearsal->linger, 0);
 }
 
 static void on_output(const char *name, const char *value, const char *description, void *userdata)
@@ -361,24 +433,69 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
         return r;
 }
 
-static int conclude(Rehearsal *rehearsal, Error *ret_error)
+/* What there is to say at the stack's end. */
+static int report(Rehearsal *rehearsal, Error *ret_error)
 {
-        StackState state = stack_state(rehearsal->stack);
         int r = 0;
 
-        if (rehearsal->ground.interrupted) {
-                printf("interrupted: everything is taken away\n");
-                return REHEARSE_FAILED;
-        }
-        if (state == STACK_COMPLETE) {
+        if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
                 printf("\nOutputs:\n");
                 r = stack_list_outputs(rehearsal->stack, on_output, NULL, ret_error);
         }
-        if (r == 0)
-                r = draw(rehearsal, ret_error);
+        return r == 0 ? draw(rehearsal, ret_error) : r;
+}
+
+static void hold(Rehearsal *rehearsal)
+{
+        Error error = ERROR_INIT;
+
+        if (report(rehearsal, &error) < 0)
+                (void)command_fail(&rehearsal->line, -EIO, &error);
+        rehearsal->held = true;
+        printf("\nHeld: %s", rehearsal->ground.folder);
+        if (rehearsal->ground.machines)
+                printf("; machines are moved about by its socket 'control'");
+        printf("\nCtrl-C ends it.\n");
+        (void)fflush(stdout);
+}
+
+static int conclude(Rehearsal *rehearsal, Error *ret_error)
+{
+        bool complete = stack_state(rehearsal->stack) == STACK_COMPLETE;
+        int r = 0;
+
+        if (rehearsal->ground.interrupted && !rehearsal->held) {
+                printf("interrupted: everything is taken away\n");
+                return REHEARSE_FAILED;
+        }
+        if (!rehearsal->held)
+                r = report(rehearsal, ret_error);
         if (rehearsal->arguments.keep)
                 printf("\nKept: %s\n", rehearsal->ground.folder);
-        return r < 0 ? r : state == STACK_COMPLETE ? 0 : REHEARSE_FAILED;
+        return r < 0 ? r : complete ? 0 : REHEARSE_FAILED;
+}
+
+/* Machines that have signalled still write down that they have. */
+static void on_linger(void *userdata)
+{
+        Rehearsal *rehearsal = userdata;
+
+        if (stack_count_running(rehearsal->stack) > 0 &&
+                !clock_passed(&clock_system, rehearsal->linger_until))
+                event_timer_set(rehearsal->linger, LINGER_STEP);
+        else if (rehearsal->arguments.hold)
+                hold(rehearsal);
+        else
+                event_loop_end(rehearsal->ground.loop);
+}
+
+static void on_finished(StackState state, void *userdata)
+{
+        Rehearsal *rehearsal = userdata;
+        Usec time = state == STACK_COMPLETE ? LINGER_TIME : 0;
+
+        rehearsal->linger_until = clock_deadline(&clock_system, time);
+        event_timer_set(rehearsal->linger, 0);
 }
 
 /* --- the course --- */
@@ -389,6 +506,7 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
         StackOptions stack = {
                 .loop = rehearsal->ground.loop,
                 .cloud = rehearsal->ground.cloud,
+                .machines = rehearsal->ground.machines,
                 .template = rehearsal->template,
                 .parameters = &rehearsal->parameters,
                 .name = arguments->stack_name,
@@ -424,6 +542,8 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
 
         if (r == 0)
                 r = read_faults(rehearsal, ret_error);
+        if (r == 0)
+                r = read_machines(rehearsal, ret_error);
         if (r == 0)
                 r = read_template(rehearsal, ret_error);
         if (r == 0)

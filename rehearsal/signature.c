@@ -594,6 +594,7 @@ char *cloud_presign(const Cloud *cloud, const CloudKeys *keys, const char *path,
 {
         _cleanup_(buffer_done) Buffer canonical = BUFFER_INIT(CANONICAL_MAX);
         _cleanup_(free) char *query = NULL;
+        const char *endpoint = cloud->handles_endpoint ? cloud->handles_endpoint : cloud->endpoint;
         char utc[CLOCK_UTC_MAX], text[512], signature[DIGEST_SHA256_HEX];
         Claim claim = {.region = CLOUD_REGION, .service = "s3"};
 
@@ -619,9 +620,9 @@ char *cloud_presign(const Cloud *cloud, const CloudKeys *keys, const char *path,
                         "PUT\n%s\n%s\nhost:%s\n\nhost\n" UNSIGNED,
                         path,
                         query,
-                        strstr(cloud->endpoint, "://") + 3) < 0 ||
+                        strstr(endpoint, "://") + 3) < 0 ||
                 make_text(&claim, &canonical, text) < 0 ||
                 sign(&claim, keys->secret_key, text, signature) < 0)
                 return NULL;
-        return text_format("%s%s?%s&X-Amz-Signature=%s", cloud->endpoint, path, query, signature);
+        return text_format("%s%s?%s&X-Amz-Signature=%s", endpoint, path, query, signature);
 }

@@ -55,22 +55,51 @@ char *stack_make_id(const Resource *resource)
 static int make_bucket(Resource *resource, Error *ret_error)
 {
         const char *name = stack_get_text(resource->properties, "BucketName");
+        const Json *encryption = json_member(resource->properties, "BucketEncryption");
+        const Json *rule =
+                json_element(json_member(encryption, "ServerSideEncryptionConfiguration"), 0);
+        const char *key = stack_get_text(
+                json_member(rule, "ServerSideEncryptionByDefault"), "KMSMasterKeyID");
+        int r;
 
         if (name) {
                 free(resource->id);
                 resource->id = text_copy(name);
         }
         resource->arn = text_format("arn:aws:s3:::%s", resource->id);
-        return cloud_add_bucket(resource->stack->options.cloud, resource->id, ret_error);
+        r = cloud_add_bucket(resource->stack->options.cloud, resource->id, ret_error);
+        if (r == 0 && key &&
+                cloud_set_bucket_key(resource->stack->options.cloud, resource->id, key) < 0)
+                r = error_set(ret_error, -ENOMEM, "no memory");
+        return r;
+}
+
+static int make_bucket_policy(Resource *resource, Error *ret_error)
+{
+        const char *bucket = stack_get_text(resource->properties, "Bucket");
+
+        if (cloud_count_objects(resource->stack->options.cloud, bucket ? bucket : "") < 0)
+                return error_set(ret_error, -EINVAL, "the bucket policy names no bucket");
+        cloud_set_bucket_policy(resource->stack->options.cloud,
+                bucket,
+                json_member(resource->properties, "PolicyDocument"));
+        return 0;
 }
 
 static int make_role(Resource *resource, Error *ret_error)
 {
         const Json *policies = json_member(resource->properties, "Policies");
 
-        for (size_t i = 0; i < json_count(policies) && i < POLICY_DOCUMENTS_MAX; i++)
-                resource->policies.documents[resource->policies.count++] =
-                        json_member(json_element(policies, i), "PolicyDocument");
+        for (size_t i = 0; i < json_count(policies) && i < POLICY_DOCUMENTS_MAX; i++) {
+                const Json *policy = json_element(policies, i);
+                const char *name = stack_get_text(policy, "PolicyName");
+                const Json *document = json_member(policy, "PolicyDocument");
+                int r = policy_check(document, name ? name : "PolicyDocument", ret_error);
+
+                if (r < 0)
+                        return r;
+                resource->policies.documents[resource->policies.count++] = document;
+        }
         resource->arn = text_format("arn:aws:iam::" CLOUD_ACCOUNT ":role/%s", resource->id);
         return cloud_add_principal(resource->stack->options.cloud,
                 resource->definition->name,
@@ -306,6 +335,7 @@ static int make_instance(Resource *resource, Error *ret_error)
         InstanceOptions options = {
                 .loop = stack->options.loop,
                 .cloud = stack->options.cloud,
+                .machines = stack->options.machines,
                 .rehearsal = stack->options.rehearsal,
                 .bootstrap = stack->options.bootstrap,
                 .instance_type = type ? type : "m3.large",
@@ -366,7 +396,7 @@ static const struct {
         {"AWS::IAM::InstanceProfile", make_profile, false},
         {"AWS::IAM::Role", make_role, false},
         {"AWS::S3::Bucket", make_bucket, false},
-        {"AWS::S3::BucketPolicy", do_nothing, false},
+        {"AWS::S3::BucketPolicy", make_bucket_policy, false},
         {"AWS::SecretsManager::Secret", make_secret, false},
 };
 

@@ -43,6 +43,7 @@ typedef struct StackOptions {
         const CfnTemplate *template;
         const CfnParameterSet *parameters;
         const char *name;
+        Machines *machines;    /* its instances are containers; NULL: process trees */
         const char *folder;    /* instances' roots lie below it */
         const char *network;   /* "127.31.7": the first three bytes of instances' addresses */
         const char *rehearsal; /* this program's file */

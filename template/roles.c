@@ -18,13 +18,14 @@ typedef struct Right {
         const char *actions[ACTIONS_MAX];
         const char *paths[PATHS_MAX]; /* NULL-ended; none: the bucket itself */
         bool for_purging;             /* not with keep-secrets */
+        bool for_classic;             /* where Swarm may be the classic one */
 } Right;
 
 static const Right rights[] = {
         {STACK_CONTROL,
                 "PublishAndReadOwn",
                 {"s3:GetObject", "s3:PutObject"},
-                {"docker/*", "flocker/*", "swarm/*"}},
+                {"docker/*", "flocker/*", "swarm/worker.json", "swarm/members/*"}},
         {STACK_AGENT,
                 "ReadOwn",
                 {"s3:GetObject"},
@@ -48,7 +49,8 @@ static const Right rights[] = {
                         "flocker/client/*.key",
                         "swarm/worker.json"},
                 .for_purging = true},
-        {STACK_CONTROL | STACK_CLIENT, "ListStore", {"s3:ListBucket"}},
+        {STACK_CONTROL, "ListMembers", {"s3:ListBucket"}, .for_classic = true},
+        {STACK_CLIENT, "ListStore", {"s3:ListBucket"}},
 };
 
 static const struct {
@@ -60,9 +62,14 @@ static const struct {
         {STACK_CLIENT, "ClientRole", "ClientProfile"},
 };
 
-/* Objects below a component's name are there with the component alone. */
+/* Objects below a component's name are there with the component alone, and Swarm's as its mode has
+ * them. */
 static bool is_wanted(const Variant *variant, const char *path)
 {
+        if (text_equal(path, "swarm/worker.json"))
+                return variant_may_swarm(variant, VARIANT_SWARM_BUILTIN);
+        if (text_starts(path, "swarm/members/"))
+                return variant_may_swarm(variant, VARIANT_SWARM_CLASSIC);
         for (size_t i = 0; variant_components[i]; i++)
                 if (text_starts(path, variant_components[i]))
                         return variant_has(variant, 1U << i);
@@ -103,7 +110,8 @@ static int add_right(
         Json *resources;
         size_t count = 1;
 
-        if (right->for_purging && variant->keep_secrets)
+        if ((right->for_purging && variant->keep_secrets) ||
+                (right->for_classic && !variant_may_swarm(variant, VARIANT_SWARM_CLASSIC)))
                 return 0;
         resources = right->paths[0] ? build_objects(variant, generation, right, &count)
                                     : build_get_att("ClusterConfig", "Arn");

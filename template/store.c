@@ -19,13 +19,20 @@ static const struct {
         {"SwarmToken", "swarm/worker.json", VARIANT_SWARM},
 };
 
+static bool is_there(const Variant *variant, size_t i)
+{
+        return doomed[i].component == VARIANT_SWARM
+                       ? variant_may_swarm(variant, VARIANT_SWARM_BUILTIN)
+                       : variant_has(variant, doomed[i].component);
+}
+
 static Json *build_lifecycle(const Variant *variant, const char *generation)
 {
         _cleanup_(json_free) Json *rules = json_new_array();
         int r = 0;
 
         for (size_t i = 0; r == 0 && !variant->keep_secrets && i < ELEMENTS(doomed); i++)
-                if (variant_has(variant, doomed[i].component))
+                if (is_there(variant, i))
                         r = json_append(rules,
                                 build_object({"Id", build_text(doomed[i].id)},
                                         {"Status", build_text("Enabled")},
