@@ -474,16 +474,34 @@ static int fail(Transfer *transfer, Error *ret_error)
                 transfer->message[0] ? transfer->message : curl_easy_strerror(transfer->result));
 }
 
+/* How far it came, the furthest first. */
+static const struct {
+        CURLINFO reached;
+        const char *sentence;
+} stages[] = {
+        {CURLINFO_PRETRANSFER_TIME_T, "the connection stands, but no whole answer came"},
+        {CURLINFO_CONNECT_TIME_T, "the connection stands, but TLS was not agreed on"},
+        {CURLINFO_NAMELOOKUP_TIME_T, "no connection"},
+};
+
 static int fail_late(const Transfer *transfer, Error *ret_error)
 {
+        const char *sentence = "no name server of /etc/resolv.conf told the host's address";
         bool attempt = transfer->limit < transfer->request->deadline;
-        curl_off_t connected = 0;
 
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+        for (size_t i = 0; i < ELEMENTS(stages); i++) {
+                curl_off_t time = 0;
+
+                (void)curl_easy_getinfo(transfer->easy, stages[i].reached, &time);
+                if (time > 0) {
+                        sentence = stages[i].sentence;
+                        break;
+                }
+        }
         return error_set(ret_error,
                 -ETIMEDOUT,
                 "%s before the %s",
-                connected > 0 ? "the connection stands, but no whole answer came" : "no connection",
+                sentence,
                 attempt ? "time-out of this try" : "deadline");
 }
 

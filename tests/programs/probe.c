@@ -156,6 +156,22 @@ static int probe_http(Probe *probe, char **arguments)
         return r < 0 ? r : put_result(probe, "body", buffer_text(&response.body));
 }
 
+/* fault STATUS CODE: what is to be done about it */
+static int probe_fault(Probe *probe, char **arguments)
+{
+        static const char *const kinds[] = {
+                [AWS_FAULT_FINAL] = "final",
+                [AWS_FAULT_TRANSIENT] = "transient",
+                [AWS_FAULT_THROTTLED] = "throttled",
+                [AWS_FAULT_SKEWED] = "skewed",
+                [AWS_FAULT_EXPIRED_TOKEN] = "expired",
+        };
+        AwsFault fault = {.status = (unsigned)strtoul(arguments[0], NULL, 10)};
+        int r = text_put(fault.code, sizeof(fault.code), arguments[1]);
+
+        return r < 0 ? r : put_result(probe, "kind", kinds[aws_fault_kind(&fault)]);
+}
+
 /* put BUCKET KEY FILE absent|any|ETAG */
 static int probe_put(Probe *probe, char **arguments)
 {
@@ -643,6 +659,7 @@ static const struct {
         int (*run)(Probe *probe, char **arguments);
 } commands[] = {
         {"http", 1, probe_http},
+        {"fault", 2, probe_fault},
         {"put", 4, probe_put},
         {"get", 4, probe_get},
         {"head", 2, probe_head},
