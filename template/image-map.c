@@ -18,7 +18,7 @@ static bool is_region(const char *text)
 }
 
 /* "ami-" and 8 or 17 hexadecimal digits. */
-static bool is_image(const char *text)
+bool image_map_is_image(const char *text)
 {
         size_t length = strlen(text);
 
@@ -81,7 +81,7 @@ static int add(
                         "cannot use %s: '%.60s' is no region; expected one like us-east-1",
                         name,
                         region);
-        if (!image || !is_image(image))
+        if (!image || !image_map_is_image(image))
                 return error_set(ret_error,
                         -EBADMSG,
                         "cannot use %s: %s: expected the id of an image like "
@@ -124,6 +124,72 @@ static int check_devices(const char *name, const ImageMap *map, Error *ret_error
 static int by_region(const void *a, const void *b)
 {
         return strcmp(((const ImageMapEntry *)a)->region, ((const ImageMapEntry *)b)->region);
+}
+
+static int refuse_put(const char *region, const char *image, const char *device, Error *ret_error)
+{
+        return error_set(ret_error,
+                -EBADMSG,
+                "cannot map the images: expected a region, an image's id and a device, found "
+                "'%.60s', '%.60s'%s%.60s",
+                region,
+                image,
+                device ? ", " : "",
+                device ? device : "");
+}
+
+int image_map_put(
+        ImageMap *map, const char *region, const char *image, const char *device, Error *ret_error)
+{
+        ImageMapEntry *entry = NULL;
+
+        if (!is_region(region) || !image_map_is_image(image) || (device && !is_device(device)))
+                return refuse_put(region, image, device, ret_error);
+        for (size_t i = 0; i < map->count; i++)
+                if (text_equal(map->entries[i].region, region))
+                        entry = &map->entries[i];
+        if (!entry && map->count == IMAGE_MAP_REGIONS_MAX)
+                return error_set(ret_error,
+                        -EBADMSG,
+                        "cannot map more than %u regions",
+                        IMAGE_MAP_REGIONS_MAX);
+        if (!entry)
+                entry = &map->entries[map->count++];
+        *entry = (ImageMapEntry){};
+        (void)text_put(entry->region, sizeof(entry->region), region);
+        (void)text_put(entry->image, sizeof(entry->image), image);
+        if (device)
+                (void)text_put(entry->device, sizeof(entry->device), device);
+        qsort(map->entries, map->count, sizeof(map->entries[0]), by_region);
+        return 0;
+}
+
+static int set_entry(Json *json, const ImageMapEntry *entry)
+{
+        Json *object;
+        int r;
+
+        if (!entry->device[0])
+                return json_set_text(json, entry->region, entry->image);
+        object = json_new_object();
+        r = json_set_text(object, "AMI", entry->image);
+        if (r == 0)
+                r = json_set_text(object, "RootDeviceName", entry->device);
+        if (r < 0) {
+                json_free(object);
+                return r;
+        }
+        return json_set(json, entry->region, object);
+}
+
+int image_map_format(const ImageMap *map, Buffer *ret)
+{
+        _cleanup_(json_free) Json *json = json_new_object();
+        int r = json ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < map->count; i++)
+                r = set_entry(json, &map->entries[i]);
+        return r == 0 ? json_format(json, JSON_INDENTED, ret) : r;
 }
 
 int image_map_parse(

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -25,6 +26,17 @@ typedef struct ImageMap {
  * given twice, an id that is no image's, a root device that is none, one told for some alone. */
 int image_map_parse(
         const char *name, const char *text, size_t size, ImageMap *ret, Error *ret_error);
+
+/* "ami-" and 8 or 17 hexadecimal digits? */
+bool image_map_is_image(const char *text);
+
+/* Adds a region's image, or replaces it; the map stays sorted. `device` NULL: not known. -EBADMSG:
+ * one of them is none, or there are too many. */
+int image_map_put(
+        ImageMap *map, const char *region, const char *image, const char *device, Error *ret_error);
+
+/* Appends the map as indented JSON, by region; the image alone where its device is not known. */
+int image_map_format(const ImageMap *map, Buffer *ret);
 
 /* Does it tell the root devices? Then of all regions. */
 bool image_map_has_devices(const ImageMap *map);

@@ -5,6 +5,7 @@
 #include "base/option.h"
 #include "template/check-command.h"
 #include "template/create.h"
+#include "template/images.h"
 #include "template/publish.h"
 
 #include <signal.h>
@@ -14,6 +15,7 @@
 static const Command commands[] = {
         {"create", "print the template of a cluster", create_command},
         {"check", "say what is wrong with a template", check_command},
+        {"images", "machine images: find, build, map, and all the way", images_command},
         {"publish", "put a template into S3, and link to it", publish_command},
 };
 
