@@ -10,6 +10,7 @@
  */
 
 #include "agent/certs.h"
+#include "agent/interrupt.h"
 #include "base/command.h"
 #include "base/file.h"
 #include "base/folder.h"
@@ -122,6 +123,7 @@ static const CommandLine line = {
 
 typedef struct Creation {
         const Arguments *arguments;
+        Interrupt *interrupt;
         Secret *passphrase; /* NULL: none */
         KeyPool *pool;
         FolderReplacement folder;
@@ -136,6 +138,7 @@ static void creation_done(Creation *creation)
 {
         if (creation->terminal && atomic_load(creation->keys_done) > 0)
                 (void)fprintf(stderr, "\r\x1B[K");
+        interrupt_end(creation->interrupt);
         creation->pool = key_pool_free(creation->pool);
         folder_replacement_done(&creation->folder);
         creation->passphrase = secret_free(creation->passphrase);
@@ -495,6 +498,8 @@ static int start_keys(Creation *creation)
 
         count_keys(arguments, wanted);
         r = key_pool_new((unsigned)arguments->threads, &creation->pool, creation->ret_error);
+        if (r == 0)
+                interrupt_begin(creation->interrupt, creation->pool);
         if (r == 0 && arguments->keys)
                 r = given_keys_load(arguments->keys, wanted, creation->pool, creation->ret_error);
         for (size_t kind = 0; kind < _KEY_KINDS && r == 0; kind++) {
@@ -530,11 +535,12 @@ static int check_out(const char *path, Error *ret_error)
         return r;
 }
 
-static int create(const Arguments *arguments, Error *ret_error)
+static int create(const Arguments *arguments, Interrupt *interrupt, Error *ret_error)
 {
         atomic_size_t keys_done = 0;
         _cleanup_(creation_done) Creation creation = {
                 .arguments = arguments,
+                .interrupt = interrupt,
                 .folder = FOLDER_REPLACEMENT_INIT,
                 .started = clock_now(&clock_system),
                 .wall = clock_wall(&clock_system),
@@ -623,6 +629,7 @@ static int check_names(const Arguments *arguments, Error *ret_error)
 int certs_create(int argc, char *argv[])
 {
         Arguments arguments = {.user = "user1", .docker_key = KEY_ECDSA_P256};
+        Interrupt interrupt = {};
         Error error = ERROR_INIT;
         int operand, status, r;
 
@@ -632,9 +639,17 @@ int certs_create(int argc, char *argv[])
 
         r = check_names(&arguments, &error);
         if (r == 0)
-                r = create(&arguments, &error);
-        if (r < 0)
-                return command_fail(&line, r, &error);
+                r = create(&arguments, &interrupt, &error);
+        if (r == -ECANCELED)
+                (void)error_set(&error,
+                        r,
+                        "cannot make '%s': interrupted; nothing of it is left",
+                        arguments.out);
+        if (r < 0) {
+                status = command_fail(&line, r, &error);
+                interrupt_obey(&interrupt);
+                return status;
+        }
         print_result(&arguments);
         return EX_OK;
 }

@@ -135,15 +135,24 @@ int key_pool_new(unsigned threads, KeyPool **ret, Error *ret_error)
         return 0;
 }
 
+void key_pool_cancel(KeyPool *pool)
+{
+        pthread_mutex_lock(&pool->mutex);
+        atomic_store(&pool->ending, true);
+        if (pool->failure == 0)
+                pool->failure = error_set(
+                        &pool->error, -ECANCELED, "cannot make a key: it is wanted no longer");
+        pthread_cond_broadcast(&pool->work);
+        pthread_cond_broadcast(&pool->ready);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
 KeyPool *key_pool_free(KeyPool *pool)
 {
         if (!pool)
                 return NULL;
 
-        pthread_mutex_lock(&pool->mutex);
-        atomic_store(&pool->ending, true);
-        pthread_cond_broadcast(&pool->work);
-        pthread_mutex_unlock(&pool->mutex);
+        key_pool_cancel(pool);
         for (unsigned i = 0; i < pool->n_threads; i++)
                 (void)pthread_join(pool->threads[i], NULL);
 

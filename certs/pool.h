@@ -22,6 +22,9 @@ int key_pool_new(unsigned threads, KeyPool **ret, Error *ret_error);
 KeyPool *key_pool_free(KeyPool *pool);
 DEFINE_CLEANUP(KeyPool *, key_pool_free);
 
+/* Whoever waits for a key, or comes for one, gets -ECANCELED from here on. From any thread. */
+void key_pool_cancel(KeyPool *pool);
+
 /* `count` more keys of the kind are to be made. Returns at once. */
 int key_pool_request(KeyPool *pool, KeyKind kind, size_t count, Error *ret_error);
 

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -374,6 +376,44 @@ def test_a_killed_create_leaves_nothing_but_its_staging(f):
     done = run("create", "--cluster=c", "--control=h", "--agents=0", f"--out={out}", f"--keys={f.keys}")
     expect(done.status, 0, done.err)
     expect([p.name for p in f.top.iterdir() if p.name.startswith(".killed")], [])
+
+
+def test_a_terminal_sees_one_line_grow(f):
+    out = f.top / "on-terminal"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([PROGRAM, "certs", "create", "--cluster=c", "--control=h", "--agents=0", f"--out={out}", f"--keys={f.keys}"],
+                               stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: the other end has been closed
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    expect(process.wait(20), 0)
+    lines = seen.split(b"\r\x1b[K")
+    expect((len(lines), lines[0], lines[-1], seen.count(b"\n")), (8, b"", b"", 0), seen)
+    expect(all(re.match(rb"key \d of 6 after [\d.]+ m?s: (docker|flocker)/", line) for line in lines[1:-1]), True, seen)
+
+
+def test_an_interrupted_create_leaves_nothing(f):
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        out = f.top / f"interrupted-{sent}"
+        process = subprocess.Popen([PROGRAM, "certs", "create", "--cluster=c", "--control=h", "--agents=9", f"--out={out}"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not list(f.top.glob(f".{out.name}.*/docker/client/key.pem")):
+            time.sleep(0.02)
+        process.send_signal(sent)
+        printed, said = process.communicate(timeout=20)
+        expect((process.returncode, printed), (-sent, ""), said)
+        expect(said.splitlines()[-1], f"flocker-bootstrap certs create: cannot make '{out}': interrupted; nothing of it is left")
+        expect([p.name for p in f.top.iterdir() if out.name in p.name], [])
+
+
+def test_a_hangup_that_is_ignored_interrupts_nothing(f):
+    out = f.top / "nohup"
+    done = subprocess.run(["sh", "-c", f"trap '' HUP; {PROGRAM} certs create --cluster=c --control=h --agents=0 --components=flocker --out={out} & "
+                           "sleep 0.2; kill -HUP $!; wait $!"], capture_output=True, text=True, timeout=50)
+    expect((done.returncode, out.exists()), (0, True), done.stderr)
 
 
 def test_components_and_key_kinds(f):
