@@ -2,6 +2,7 @@
 
 #include "aws/environment.h"
 #include "base/text.h"
+#include "net/http.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -115,18 +116,43 @@ static int read_flag(char *const *environment, const char *name, bool *ret, Erro
                 ret_error, -EDOM, "cannot use %s='%.40s': expected true or false", name, value);
 }
 
+/* AWS_ENDPOINT_URL_<SERVICE>, or AWS_ENDPOINT_URL for all; a URL that cannot be is named by its
+ * variable. */
+static int read_override(
+        char *const *environment, const char *service, const char **ret, Error *ret_error)
+{
+        _cleanup_(http_url_done) HttpUrl url = {};
+        const char *variable = "AWS_ENDPOINT_URL", *found;
+        char own[64];
+        int r = 0;
+
+        (void)snprintf(own, sizeof(own), "%s_%s", variable, service);
+        for (char *c = own; *c; c++)
+                if (*c >= 'a' && *c <= 'z')
+                        *c = (char)(*c - ('a' - 'A'));
+        found = environment_get(environment, own);
+        if (found)
+                variable = own;
+        else
+                found = environment_get(environment, variable);
+
+        if (found)
+                r = http_url_parse(found, &url, ret_error);
+        if (r < 0)
+                return error_prefix(ret_error,
+                        r == -ENOMEM ? r : -EDOM,
+                        "cannot use the endpoint in %s",
+                        variable);
+        *ret = found;
+        return 0;
+}
+
 int aws_endpoint_options_from_environment(
         char *const *environment, const char *service, AwsEndpointOptions *ret, Error *ret_error)
 {
         AwsEndpointOptions options = {};
-        char variable[64];
         bool ignored;
         int r;
-
-        (void)snprintf(variable, sizeof(variable), "AWS_ENDPOINT_URL_%s", service);
-        for (char *c = variable; *c; c++)
-                if (*c >= 'a' && *c <= 'z')
-                        *c = (char)(*c - ('a' - 'A'));
 
         r = read_flag(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &ignored, ret_error);
         if (r == 0)
@@ -134,13 +160,11 @@ int aws_endpoint_options_from_environment(
         if (r == 0)
                 r = read_flag(
                         environment, "AWS_USE_DUALSTACK_ENDPOINT", &options.dualstack, ret_error);
+        if (r == 0 && !ignored)
+                r = read_override(environment, service, &options.override, ret_error);
         if (r < 0)
                 return r;
 
-        if (!ignored)
-                options.override = environment_get(environment, variable);
-        if (!ignored && !options.override)
-                options.override = environment_get(environment, "AWS_ENDPOINT_URL");
         options.region = environment_get(environment, "AWS_REGION");
         if (!options.region)
                 options.region = environment_get(environment, "AWS_DEFAULT_REGION");

@@ -39,6 +39,7 @@ struct Metadata {
         Usec appear_by;  /* until then its absence is waited out */
         bool appeared;
         bool disabled;
+        int64_t skew; /* the service's clock less ours, as last seen */
 };
 
 static int read_disabled(char *const *environment, bool *ret, Error *ret_error)
@@ -104,6 +105,17 @@ bool metadata_is_disabled(const Metadata *metadata)
         return metadata->disabled;
 }
 
+int64_t metadata_skew(const Metadata *metadata)
+{
+        return metadata->skew;
+}
+
+static void note_skew(Metadata *metadata, const HttpResponse *response)
+{
+        if (response->date)
+                metadata->skew = (int64_t)response->date - (int64_t)response->received;
+}
+
 Metadata *metadata_free(Metadata *metadata)
 {
         if (!metadata)
@@ -144,6 +156,7 @@ static int put_token(Metadata *metadata, Usec deadline, HttpResponse *ret, Error
                 metadata->options.http, requests, n, IPV6_HEAD_START, ret, &winner, ret_error);
         if (r < 0)
                 return r;
+        note_skew(metadata, ret);
         if (!metadata->endpoint)
                 metadata->endpoint = text_copy(addresses[winner]);
         return metadata->endpoint ? 0

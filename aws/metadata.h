@@ -44,11 +44,12 @@ bool metadata_is_disabled(const Metadata *metadata);
 /* GET /latest/<path> ("meta-data/instance-id", "user-data", "dynamic/instance-identity/document").
  * METADATA_OK, METADATA_ABSENT, or a negative errno with the sentence:
  *
- *         -ETIMEDOUT     no answer until `deadline`; when the PUT of the token hangs while the
- * address answers, the sentence explains the hop limit (containers) -EHOSTUNREACH  no metadata
- * service here: not an EC2 instance -EACCES        it is turned off (403), or refuses fresh tokens
- * (401) -EPROTO        what answers is no metadata service (an HTML page, a proxy), or the value is
- *                        not what its path promises
+ *         -ETIMEDOUT      no answer until `deadline`; where the token's PUT hangs while the address
+ *                         answers, the sentence explains the hop limit (containers)
+ *         -EHOSTUNREACH   no metadata service here: not an EC2 instance
+ *         -EACCES         it is turned off (403), or refuses fresh tokens (401)
+ *         -EPROTO         what answers is no metadata service (an HTML page, a proxy), or the value
+ *                         is not what its path promises
  */
 int metadata_get(
         Metadata *metadata, const char *path, Usec deadline, Buffer *ret, Error *ret_error);
@@ -56,6 +57,10 @@ int metadata_get(
 /* The same as a stripped heap string that has to be plain text of one line. */
 int metadata_get_text(
         Metadata *metadata, const char *path, Usec deadline, char **ret, Error *ret_error);
+
+/* What the service's clock, which is the host's, is ahead of ours, as last seen in a Date header;
+ * microseconds, 0 before the first. */
+int64_t metadata_skew(const Metadata *metadata);
 
 /* Does the service answer without a token too (version 1)? Not for us: programs that know nothing
  * else, such as Flocker 1.15 with boto 2, cannot work on an instance that requires version 2. */

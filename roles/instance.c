@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define RECORD_MAX (16U * 1024U)
+#define RECORD_MAX      (16U * 1024U)
+#define CLOCK_ERROR_MAX (5 * USEC_PER_MINUTE)
 
 /* What a machine has of its own: an image made of it must not carry it over. */
 static const char *const belongings[] = {
@@ -108,6 +109,23 @@ static int write_record(const Role *role, Error *ret_error)
                 ret_error);
 }
 
+/* Requests to AWS are signed by the service's time; what is certified here bears ours. */
+static void check_clock(const Role *role)
+{
+        int64_t skew = metadata_skew(role->metadata);
+        Usec apart = (Usec)(skew < 0 ? -skew : skew);
+        char span[CLOCK_SPAN_MAX];
+
+        if (apart >= CLOCK_ERROR_MAX)
+                role_say(role,
+                        ROLE_NOTE,
+                        "this machine's clock is %s %s the metadata service's: others may take its "
+                        "certificates for not valid yet, or expired; set it (169.254.169.123 has "
+                        "the time)",
+                        clock_format_span(apart, span),
+                        skew < 0 ? "ahead of" : "behind");
+}
+
 int step_read_instance(Role *role, Error *ret_error)
 {
         const char *id;
@@ -118,6 +136,7 @@ int step_read_instance(Role *role, Error *ret_error)
                 r = state_load(role->root_fd, &role->state, ret_error);
         if (r < 0)
                 return r;
+        check_clock(role);
 
         id = role->instance.identity.instance_id;
         if (role->state.instance[0] && !text_equal(role->state.instance, id))

@@ -186,8 +186,12 @@ static int run_write(
 int store_write(S3Store *store, StoreWrite *write, Usec deadline, Error *ret_error)
 {
         StoreTask task = {.operation = S3_WRITE, .run = run_write, .userdata = write};
+        int r = store_persist(store, &task, deadline, ret_error);
 
-        return store_persist(store, &task, deadline, ret_error);
+        return r == S3_DENIED
+                       ? error_append(
+                                 ret_error, r, "; grant this machine's role s3:PutObject there")
+                       : r;
 }
 
 /* The manifest that is there, with its ETag; S3_NOT_FOUND (or a denial): none. */

@@ -1,9 +1,10 @@
 """The metadata service: version 2 alone, its bad days, and the credentials that come from it."""
 
-import http.server
-import socket
+import os
+import pathlib
+import subprocess
+import tempfile
 import threading
-import time
 
 from metadata import Metadata
 from probe import EACCES, EHOSTUNREACH, ENOENT, EPROTO, ETIMEDOUT, probe
@@ -147,6 +148,18 @@ def test_no_role_is_said():
         found = ask(service, "credentials", DEADLINE=2)
         expect(found.outcome, ENOENT)
         expect_in("the instance has no instance profile", found.error)
+
+
+def test_a_wrong_clock_is_said():
+    for ahead, said in ((200, ""), (7200, "this machine's clock is 1 h 59 min behind the metadata service's"),
+                        (-90000, "this machine's clock is 1 d 1 h ahead of the metadata service's")):
+        with Metadata() as service, tempfile.TemporaryDirectory() as root:
+            service.ahead = ahead
+            pathlib.Path(root, "document").write_text('store: "s3://bucket/c"\nagents: 1\ncomponents: [docker, swarm]\n')
+            done = subprocess.run([os.environ["PROGRAM"], "--role=control", f"--root={root}", "--dry-run", "--only=read-instance", f"{root}/document"],
+                                  env={"AWS_EC2_METADATA_SERVICE_ENDPOINT": service.endpoint}, capture_output=True, text=True, timeout=30)
+            expect((done.returncode, "clock" in done.stdout), (0, bool(said)), done.stdout + done.stderr)
+            expect_in(said, done.stdout)
 
 
 def test_a_truncated_document_is_refused():

@@ -3,11 +3,12 @@
     with Metadata(values={...}) as service: service.endpoint
 
 Faults are attributes that tests set: disabled (403), unauthorized (401 for ever), html, role_absent (404, so
-many times), fail (fail_status, so many times), hang_token. By hand: python3 metadata.py --port 1338
+many times), fail (fail_status, so many times), hang_token, ahead. By hand: python3 metadata.py --port 1338
 """
 
 import argparse
 import datetime
+import email.utils
 import http.server
 import json
 import secrets
@@ -36,6 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, text="", kind="text/plain"):
         body = text.encode()
         self.send_response_only(status)
+        self.send_header("Date", email.utils.formatdate(time.time() + self.server.service.ahead, usegmt=True))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -104,6 +106,7 @@ class Metadata:
         self.token_seconds = 21600
         self.html = self.disabled = self.unauthorized = False
         self.fail_status = 500
+        self.ahead = 0  # seconds, of its clock
         self.fail = self.role_absent = self.hang_token = 0
         keys = credentials or ("ASIATESTTESTTESTTEST", "role+secret/", "role-token")
 

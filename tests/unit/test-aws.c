@@ -145,6 +145,9 @@ static void endpoints_come_from_the_environment(void **state)
                 (char[]){"AWS_REGION=eu-west-1"},
                 NULL};
         char *const wrong[] = {(char[]){"AWS_USE_FIPS_ENDPOINT=yes"}, NULL};
+        char *const no_url[] = {(char[]){"AWS_ENDPOINT_URL=http://all"},
+                (char[]){"AWS_ENDPOINT_URL_S3=gopher://s3"},
+                NULL};
         AwsEndpointOptions options;
         Error error = ERROR_INIT;
 
@@ -161,6 +164,12 @@ static void endpoints_come_from_the_environment(void **state)
                 aws_endpoint_options_from_environment(wrong, "s3", &options, &error), -EDOM);
         assert_string_equal(
                 error.text, "cannot use AWS_USE_FIPS_ENDPOINT='yes': expected true or false");
+        assert_int_equal(
+                aws_endpoint_options_from_environment(no_url, "s3", &options, &error), -EDOM);
+        assert_string_equal(error.text,
+                "cannot use the endpoint in AWS_ENDPOINT_URL_S3: cannot use the URL 'gopher://s3': "
+                "expected http:// or https://");
+        assert_int_equal(aws_endpoint_options_from_environment(no_url, "ssm", &options, &error), 0);
 }
 
 static void a_profile_is_found_in_its_section(void **state)

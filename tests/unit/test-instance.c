@@ -145,6 +145,26 @@ static void a_role_that_may_not_be_assumed_is_final_after_a_minute(void **state)
         assert_says(&fixture->error, "; its trust policy must let EC2 assume it");
 }
 
+/* The virtual clock says 12:00. */
+static void answer_by_another_clock(ScriptedServer *server, const char *head, Buffer *answer)
+{
+        (void)server;
+        (void)head;
+        scripted_answer(answer, 200, "Date: Tue, 24 Nov 2026 13:00:00 GMT\r\n", "token");
+}
+
+static void the_services_clock_is_seen(void **state)
+{
+        Fixture *fixture = *state;
+        _cleanup_(buffer_done) Buffer value = BUFFER_INIT(100);
+
+        begin(fixture, answer_by_another_clock, nothing);
+        assert_true(metadata_skew(fixture->metadata) == 0);
+        assert_int_equal(
+                metadata_get(fixture->metadata, "x", USEC_INFINITY, &value, &fixture->error), 0);
+        assert_true(metadata_skew(fixture->metadata) == (int64_t)USEC_PER_HOUR);
+}
+
 static void expired_credentials_are_never_given(void **state)
 {
         Fixture *fixture = *state;
@@ -348,6 +368,7 @@ TESTS_MAIN(TEST(a_renewal_does_not_hold_up_who_has_credentials),
         TEST(a_role_that_may_not_be_assumed_yet_is_waited_for),
         TEST(a_role_that_may_not_be_assumed_is_final_after_a_minute),
         TEST(expired_credentials_are_never_given),
+        TEST(the_services_clock_is_seen),
         TEST(metadata_that_is_disabled_is_not_asked),
         TEST(the_environment_names_the_service),
         TEST(a_profiles_role_is_not_passed_over_for_its_keys),

@@ -367,6 +367,7 @@ static void a_write_that_stays_denied_is_final_after_60_seconds(void **state)
         assert_seconds(fixture, 60, 62);
         assert_says(&fixture->base.error,
                 "cannot upload 's3://bucket/x/status/i-1/signalled.json': 403");
+        assert_says(&fixture->base.error, "; grant this machine's role s3:PutObject there");
 }
 
 static int count(const S3Listed *listed, void *userdata, Error *ret_error)
