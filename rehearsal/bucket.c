@@ -1,7 +1,6 @@
 /* S3's objects: put, get, head, delete, list; kept in memory. Source: Amazon S3 API Reference. */
 
 #include "base/text.h"
-#include "base/xml.h"
 #include "rehearsal/cloud-parts.h"
 
 #include <errno.h>
@@ -13,8 +12,7 @@
 static void object_done(CloudObject *object)
 {
         free(object->key);
-        free(object->checksum);
-        free(object->content_type);
+        cloud_meta_done(&object->meta);
         buffer_done(&object->content);
 }
 
@@ -24,6 +22,7 @@ void cloud_bucket_free(CloudBucket *bucket)
                 object_done(&bucket->objects[i]);
         free(bucket->objects);
         free(bucket->key_arn);
+        cloud_drop_uploads(bucket);
         free(bucket);
 }
 
@@ -176,7 +175,7 @@ void cloud_asked_deny(const CloudAsked *asked)
         cloud_refuse(asked->cloud, asked->call, 403, "AccessDenied", "Access Denied");
 }
 
-static bool may_else_deny(const CloudAsked *asked, const char *action)
+bool cloud_asked_may_else_deny(const CloudAsked *asked, const char *action)
 {
         if (cloud_asked_may(asked, action, asked->key, NULL, 0) && may_use_key(asked, action))
                 return true;
@@ -215,41 +214,6 @@ static void refuse_method(const CloudAsked *asked)
                 "The specified method is not allowed against this resource.");
 }
 
-/* --- what a body says of itself --- */
-
-/* Content-MD5 and x-amz-checksum-sha256, where they are given. False: it has been refused. */
-static bool body_is_whole(const CloudAsked *asked, const char *body, size_t size)
-{
-        const char *md5 = http_call_header(asked->call, "Content-MD5");
-        const char *sha256 = http_call_header(asked->call, "x-amz-checksum-sha256");
-        _cleanup_(free) char *own_md5 = cloud_md5_base64(body, size), *own = NULL;
-        Digest digest;
-
-        if (digest_sha256(body, size, &digest) == 0)
-                own = digest_base64(&digest);
-        if (sha256 && own && strlen(sha256) != strlen(own))
-                cloud_refuse(asked->cloud,
-                        asked->call,
-                        400,
-                        "InvalidRequest",
-                        "Value for x-amz-checksum-sha256 header is invalid.");
-        else if (sha256 && !text_equal(sha256, own))
-                cloud_refuse(asked->cloud,
-                        asked->call,
-                        400,
-                        "BadDigest",
-                        "The SHA256 you specified did not match the calculated checksum.");
-        else if (md5 && !text_equal(md5, own_md5))
-                cloud_refuse(asked->cloud,
-                        asked->call,
-                        400,
-                        "BadDigest",
-                        "The Content-MD5 you specified did not match what we received.");
-        else
-                return true;
-        return false;
-}
-
 /* --- objects --- */
 
 static void describe(const CloudAsked *asked, const CloudObject *object)
@@ -260,9 +224,7 @@ static void describe(const CloudAsked *asked, const CloudObject *object)
         http_call_set_header(asked->call, "Last-Modified", date);
         http_call_set_header(asked->call, "ETag", object->etag);
         http_call_set_header(asked->call, "Accept-Ranges", "bytes");
-        if (object->checksum &&
-                text_equal(http_call_header(asked->call, "x-amz-checksum-mode"), "ENABLED"))
-                http_call_set_header(asked->call, "x-amz-checksum-sha256", object->checksum);
+        cloud_meta_tell(&object->meta, asked->call);
 }
 
 /* "bytes=2-4", "bytes=7-", "bytes=-3". False: it is none of these, and is ignored. */
@@ -296,7 +258,7 @@ static void send_content(const CloudAsked *asked, const CloudObject *object)
         char range[80];
 
         if (!parse_range(http_call_header(asked->call, "Range"), size, &first, &last)) {
-                http_call_answer(asked->call, 200, object->content_type, data, size);
+                http_call_answer(asked->call, 200, object->meta.content_type, data, size);
         } else if (first >= size) {
                 cloud_refuse(asked->cloud,
                         asked->call,
@@ -311,8 +273,11 @@ static void send_content(const CloudAsked *asked, const CloudObject *object)
                         last,
                         size);
                 http_call_set_header(asked->call, "Content-Range", range);
-                http_call_answer(
-                        asked->call, 206, object->content_type, data + first, last - first + 1);
+                http_call_answer(asked->call,
+                        206,
+                        object->meta.content_type,
+                        data + first,
+                        last - first + 1);
         }
 }
 
@@ -322,7 +287,7 @@ static void get_object(const CloudAsked *asked)
         const char *match = http_call_header(asked->call, "If-Match");
         const CloudObject *object;
 
-        if (!may_else_deny(asked, "s3:GetObject"))
+        if (!cloud_asked_may_else_deny(asked, "s3:GetObject"))
                 return;
         object = cloud_find_object(asked->bucket, asked->key);
         if (!object) {
@@ -338,9 +303,9 @@ static void get_object(const CloudAsked *asked)
         }
 }
 
-/* False: the condition of the write does not hold, which has been said. */
-static bool condition_holds(const CloudAsked *asked, const CloudObject *object)
+bool cloud_condition_holds(const CloudAsked *asked)
 {
+        const CloudObject *object = cloud_find_object(asked->bucket, asked->key);
         const char *absent = http_call_header(asked->call, "If-None-Match");
         const char *match = http_call_header(asked->call, "If-Match");
 
@@ -385,49 +350,49 @@ static CloudObject *make_room(CloudBucket *bucket, const char *key)
         return &objects[place];
 }
 
-/* All that can fail is done before the object is touched. -ENOMEM. */
-static int keep_object(const CloudAsked *asked, const char *body, size_t size)
+int cloud_keep_object(CloudBucket *bucket,
+        const char *key,
+        Buffer *content,
+        CloudMeta *meta,
+        const char etag[CLOUD_ETAG_MAX])
 {
-        const char *type = http_call_header(asked->call, "Content-Type");
-        const char *checksum = http_call_header(asked->call, "x-amz-checksum-sha256");
-        CloudObject new = {
-                .content = BUFFER_INIT(HTTP_SERVER_BODY_MAX),
-                .checksum = checksum ? text_copy(checksum) : NULL,
-                .content_type = text_copy(type && *type ? type : "binary/octet-stream"),
+        CloudObject *object = make_room(bucket, key), new = {};
+
+        if (!object)
+                return -ENOMEM;
+        new = (CloudObject){
+                .key = TAKE_PTR(object->key),
+                .content = *content,
+                .meta = *meta,
                 .modified = clock_wall(&clock_system),
         };
-        CloudObject *object = NULL;
-
-        if (buffer_append(&new.content, body, size) == 0 && new.content_type &&
-                (!checksum || new.checksum) && cloud_etag(body, size, new.etag) == 0)
-                object = make_room(asked->bucket, asked->key);
-        if (!object) {
-                object_done(&new);
-                return -ENOMEM;
-        }
-        new.key = TAKE_PTR(object->key);
+        memcpy(new.etag, etag, sizeof(new.etag));
         object_done(object);
         *object = new;
+        *content = (Buffer){};
+        *meta = (CloudMeta){};
         return 0;
 }
 
 static void put_object(const CloudAsked *asked)
 {
+        _cleanup_(buffer_done) Buffer content = BUFFER_INIT(HTTP_SERVER_BODY_MAX);
+        _cleanup_(cloud_meta_done) CloudMeta meta = {};
         const char *checksum = http_call_header(asked->call, "x-amz-checksum-sha256");
+        char etag[CLOUD_ETAG_MAX];
         size_t size;
         const char *body = http_call_body(asked->call, &size);
-        const CloudObject *object;
 
-        if (!may_else_deny(asked, "s3:PutObject") ||
-                !condition_holds(asked, cloud_find_object(asked->bucket, asked->key)) ||
-                !body_is_whole(asked, body, size))
+        if (!cloud_asked_may_else_deny(asked, "s3:PutObject") || !cloud_condition_holds(asked) ||
+                !cloud_body_is_whole(asked, body, size))
                 return;
-        if (keep_object(asked, body, size) < 0) {
+        if (buffer_append(&content, body, size) < 0 || cloud_etag(body, size, etag) < 0 ||
+                cloud_meta_read(asked->call, &meta) < 0 ||
+                cloud_keep_object(asked->bucket, asked->key, &content, &meta, etag) < 0) {
                 cloud_refuse(asked->cloud, asked->call, 503, "SlowDown", "There is no room.");
                 return;
         }
-        object = cloud_find_object(asked->bucket, asked->key);
-        http_call_set_header(asked->call, "ETag", object->etag);
+        http_call_set_header(asked->call, "ETag", etag);
         if (checksum)
                 http_call_set_header(asked->call, "x-amz-checksum-sha256", checksum);
         http_call_answer(asked->call, 200, NULL, NULL, 0);
@@ -451,57 +416,11 @@ static void delete_object(const CloudAsked *asked)
 {
         _cleanup_(free) char *version = http_call_parameter(asked->call, "versionId");
 
-        if (!may_else_deny(asked, version ? "s3:DeleteObjectVersion" : "s3:DeleteObject"))
+        if (!cloud_asked_may_else_deny(
+                    asked, version ? "s3:DeleteObjectVersion" : "s3:DeleteObject"))
                 return;
         cloud_drop_object(asked->bucket, asked->key);
         http_call_answer(asked->call, 204, NULL, NULL, 0);
-}
-
-/* --- DeleteObjects --- */
-
-static void delete_listed(const CloudAsked *asked, const XmlElement *listed, Buffer *answer)
-{
-        const char *key = xml_child_text(listed, "Key"), *version;
-        bool may;
-
-        if (!key)
-                return;
-        version = xml_child_text(listed, "VersionId");
-        may = cloud_asked_may(
-                asked, version ? "s3:DeleteObjectVersion" : "s3:DeleteObject", key, NULL, 0);
-        if (may)
-                cloud_drop_object(asked->bucket, key);
-        (void)buffer_append_text(answer, may ? "<Deleted><Key>" : "<Error><Key>");
-        (void)cloud_append_escaped(answer, key);
-        (void)buffer_append_text(answer,
-                may ? "</Key></Deleted>"
-                    : "</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>");
-}
-
-static void delete_objects(const CloudAsked *asked)
-{
-        _cleanup_(buffer_done) Buffer answer = BUFFER_INIT(CLOUD_LISTING_MAX);
-        _cleanup_(xml_free) XmlElement *root = NULL;
-        size_t size;
-        const char *body = http_call_body(asked->call, &size);
-
-        if (!body_is_whole(asked, body, size))
-                return;
-        if (xml_parse("body", body, size, &root, NULL) < 0 || !text_equal(root->name, "Delete")) {
-                cloud_refuse(asked->cloud,
-                        asked->call,
-                        400,
-                        "MalformedXML",
-                        "The XML you provided was not well-formed or did not validate against our "
-                        "published schema");
-                return;
-        }
-        (void)buffer_append_text(
-                &answer, CLOUD_XML_HEAD "<DeleteResult xmlns=\"" CLOUD_S3_NAMESPACE "\">");
-        for (const XmlElement *one = xml_child(root, "Object"); one; one = xml_next(one))
-                delete_listed(asked, one, &answer);
-        (void)buffer_append_text(&answer, "</DeleteResult>");
-        http_call_answer(asked->call, 200, CLOUD_XML, buffer_text(&answer), answer.size);
 }
 
 /* --- the front --- */
@@ -532,7 +451,7 @@ static bool has_parameter(const CloudAsked *asked, const char *name)
 
 static void answer_empty_element(const CloudAsked *asked, const char *action, const char *xml)
 {
-        if (may_else_deny(asked, action))
+        if (cloud_asked_may_else_deny(asked, action))
                 http_call_answer_text(asked->call, 200, CLOUD_XML, xml);
 }
 
@@ -542,10 +461,10 @@ static void serve_bucket_itself(const CloudAsked *asked)
 
         http_call_set_header(asked->call, "x-amz-bucket-region", CLOUD_REGION);
         if (text_equal(method, "HEAD")) {
-                if (may_else_deny(asked, "s3:ListBucket"))
+                if (cloud_asked_may_else_deny(asked, "s3:ListBucket"))
                         http_call_answer(asked->call, 200, NULL, NULL, 0);
         } else if (text_equal(method, "POST") && has_parameter(asked, "delete")) {
-                delete_objects(asked);
+                cloud_serve_deletion(asked);
         } else if (!text_equal(method, "GET")) {
                 refuse_method(asked);
         } else if (has_parameter(asked, "versioning")) {
@@ -603,8 +522,10 @@ static void serve(const CloudAsked *asked)
                 "versioning",
                 "location",
                 "delete",
+                "uploads",
                 NULL};
-        static const char *const of_object[] = {"versionId", NULL};
+        static const char *const of_object[] = {
+                "versionId", "uploads", "uploadId", "partNumber", NULL};
 
         if (!knows_parameters(asked->call, asked->key[0] ? of_object : of_bucket) ||
                 http_call_header(asked->call, "x-amz-copy-source"))
@@ -613,6 +534,8 @@ static void serve(const CloudAsked *asked)
                         501,
                         "NotImplemented",
                         "The operation is not implemented here.");
+        else if (cloud_serve_upload(asked))
+                return;
         else if (asked->key[0])
                 serve_object(asked);
         else

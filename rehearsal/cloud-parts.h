@@ -7,8 +7,9 @@
 
 #define CLOUD_KEY_MAX     1024U
 #define CLOUD_OBJECTS_MAX 100000U
-#define CLOUD_ETAG_MAX    40U
+#define CLOUD_ETAG_MAX    48U
 #define CLOUD_ID_MAX      17U
+#define CLOUD_OBJECT_MAX  (64U * 1024U * 1024U)
 #define CLOUD_LISTING_MAX (16U * 1024U * 1024U)
 #define CLOUD_SIGNALS_MAX 1000U /* of one handle */
 
@@ -16,14 +17,22 @@
 #define CLOUD_XML_HEAD     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 #define CLOUD_S3_NAMESPACE "http://s3.amazonaws.com/doc/2006-03-01/"
 
+/* What is told of an object beside its content. */
+typedef struct CloudMeta {
+        char *checksum; /* x-amz-checksum-sha256, base64; NULL: not given */
+        char *content_type;
+        Json *users; /* the x-amz-meta-… headers */
+} CloudMeta;
+
 typedef struct CloudObject {
         char *key;
         Buffer content;
         char etag[CLOUD_ETAG_MAX]; /* with its quotes */
-        char *checksum;            /* x-amz-checksum-sha256, base64 */
-        char *content_type;
+        CloudMeta meta;
         Usec modified; /* wall */
 } CloudObject;
+
+typedef struct CloudUpload CloudUpload;
 
 typedef struct CloudBucket {
         struct CloudBucket *next;
@@ -33,6 +42,7 @@ typedef struct CloudBucket {
         const Json *policy;   /* NULL: none */
         CloudObject *objects; /* sorted by key */
         size_t n_objects;
+        CloudUpload *uploads; /* in parts, that have not ended */
 } CloudBucket;
 
 typedef struct CloudSecret {
@@ -109,12 +119,31 @@ char *cloud_presign(const Cloud *cloud, const CloudKeys *keys, const char *path,
 void cloud_serve_bucket(Cloud *cloud, HttpCall *call, CloudPrincipal *principal);
 void cloud_serve_secret(Cloud *cloud, HttpCall *call, CloudPrincipal *principal);
 void cloud_serve_handle(Cloud *cloud, HttpCall *call);
-void cloud_serve_buckets(const CloudAsked *asked); /* ListBuckets */
-void cloud_serve_listing(const CloudAsked *asked); /* ListObjects, V1 and V2, ListObjectVersions */
+void cloud_serve_buckets(const CloudAsked *asked);  /* ListBuckets */
+void cloud_serve_deletion(const CloudAsked *asked); /* DeleteObjects */
+void cloud_serve_listing(const CloudAsked *asked);  /* ListObjects, V1 and V2, ListObjectVersions */
+
+/* An upload in parts, if it is one. False: it is none. */
+bool cloud_serve_upload(const CloudAsked *asked);
+void cloud_drop_uploads(CloudBucket *bucket);
 
 void cloud_bucket_free(CloudBucket *bucket);
 CloudObject *cloud_find_object(const CloudBucket *bucket, const char *key);
 void cloud_drop_object(CloudBucket *bucket, const char *key);
+
+/* In place of what was under that key. Content and meta are taken over, unless it fails: -ENOMEM.
+ */
+int cloud_keep_object(CloudBucket *bucket,
+        const char *key,
+        Buffer *content,
+        CloudMeta *meta,
+        const char etag[CLOUD_ETAG_MAX]);
+
+/* -ENOMEM. */
+int cloud_meta_read(const HttpCall *call, CloudMeta *ret);
+void cloud_meta_tell(const CloudMeta *meta, HttpCall *call);
+void cloud_meta_done(CloudMeta *meta);
+DEFINE_CLEANUP_IN_PLACE(CloudMeta, cloud_meta_done);
 
 /* May they? `key` "": on the bucket. */
 bool cloud_asked_may(const CloudAsked *asked,
@@ -123,6 +152,12 @@ bool cloud_asked_may(const CloudAsked *asked,
         const PolicyContext *context,
         size_t n_context);
 void cloud_asked_deny(const CloudAsked *asked);
+bool cloud_asked_may_else_deny(const CloudAsked *asked, const char *action); /* on the key */
+
+/* False: it has been refused. The write's If-None-Match and If-Match; the body's Content-MD5 and
+ * x-amz-checksum-sha256. */
+bool cloud_condition_holds(const CloudAsked *asked);
+bool cloud_body_is_whole(const CloudAsked *asked, const char *body, size_t size);
 
 /* "Tue, 24 Nov 2026 09:05:00 GMT" (RFC 9110, 5.6.7). */
 #define CLOUD_HTTP_DATE_MAX 30U
@@ -135,3 +170,5 @@ int cloud_append_escaped(Buffer *ret, const char *text);
  * Content-MD5 has it, a heap string. -ENOMEM. */
 int cloud_etag(const void *data, size_t size, char ret[CLOUD_ETAG_MAX]);
 char *cloud_md5_base64(const void *data, size_t size);
+/* That of an object of parts: their MD5s' MD5, and how many they are. -ENOMEM. */
+int cloud_etag_join(const char *const *etags, size_t count, char ret[CLOUD_ETAG_MAX]);

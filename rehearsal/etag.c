@@ -29,6 +29,37 @@ int cloud_etag(const void *data, size_t size, char ret[CLOUD_ETAG_MAX])
         return 0;
 }
 
+/* An ETag of cloud_etag(), back to the digest. */
+static void read_etag(const char *etag, uint8_t ret[MD5_SIZE])
+{
+        static const char digits[] = "0123456789abcdef";
+
+        for (size_t i = 0; i < MD5_SIZE; i++) {
+                const char *pair = etag + 1 + 2 * i;
+
+                ret[i] = (uint8_t)((strchr(digits, pair[0]) - digits) << 4 |
+                                   (strchr(digits, pair[1]) - digits));
+        }
+}
+
+int cloud_etag_join(const char *const *etags, size_t count, char ret[CLOUD_ETAG_MAX])
+{
+        _cleanup_(buffer_done) Buffer digests = BUFFER_INIT(count * MD5_SIZE);
+        uint8_t digest[MD5_SIZE];
+        char hex[2 * MD5_SIZE + 1];
+
+        for (size_t i = 0; i < count; i++) {
+                read_etag(etags[i], digest);
+                if (buffer_append(&digests, digest, sizeof(digest)) < 0)
+                        return -ENOMEM;
+        }
+        if (make_md5(buffer_text(&digests), digests.size, digest) < 0)
+                return -ENOMEM;
+        text_hex(digest, sizeof(digest), hex);
+        (void)snprintf(ret, CLOUD_ETAG_MAX, "\"%s-%zu\"", hex, count);
+        return 0;
+}
+
 char *cloud_md5_base64(const void *data, size_t size)
 {
         uint8_t digest[MD5_SIZE];

@@ -6,7 +6,7 @@
 #include "rehearsal/event.h"
 #include "rehearsal/tls.h"
 
-#define HTTP_SERVER_BODY_MAX (8U * 1024U * 1024U)
+#define HTTP_SERVER_BODY_MAX (16U * 1024U * 1024U) /* s3cmd's parts have 15 */
 
 typedef struct HttpServer HttpServer;
 typedef struct HttpCall HttpCall; /* a request that is to be answered */

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import datetime
 import hashlib
-import http.client
 import json
 import os
 import pathlib
@@ -14,15 +13,11 @@ import time
 import types
 import urllib.parse
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
-import botocore.exceptions
-
 from cloud import Cloud, client
 from probe import DENIED, EXISTS, NOT_FOUND, NOT_MODIFIED, OK, REFUSED, probe
 from servers import run_aws
 from tap import expect, expect_in, main
+from wire import code_of, refusal, send, sign
 
 KEYS = ["plain", "a/b c+d", "ü/漢字", "%3A=&?~%", "tilde~*'()!", "//double", "trailing/", "semi;colon,comma@at", "<&>\"'", "a=b", "a-b"]
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -32,44 +27,6 @@ ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 def setup():
     with Cloud() as cloud, tempfile.TemporaryDirectory() as scratch:
         yield types.SimpleNamespace(cloud=cloud, s3=client(cloud), scratch=pathlib.Path(scratch))
-
-
-def refusal(call, **arguments):
-    """Status and code of what must fail."""
-    try:
-        call(**arguments)
-    except botocore.exceptions.ClientError as error:
-        return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-    raise AssertionError(f"{arguments}: expected a refusal")
-
-
-def send(url, method, target, body=b"", headers=None):
-    """A request as it stands, by nobody's library: status, headers, body."""
-    address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
-    with contextlib.closing(connection):
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in ({"Host": address.netloc, "Content-Length": str(len(body))} | (headers or {})).items():
-            connection.putheader(name, value)
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        return types.SimpleNamespace(status=answer.status, headers=answer.headers, body=answer.read())
-
-
-def sign(server, method, target, body=b"", headers=None, secret=None, service="s3", region="us-east-1", signer=None, at=None, access_key=None):
-    """The headers of a request that botocore has signed."""
-    request = botocore.awsrequest.AWSRequest(method, server.endpoint + target, data=body, headers=headers or {})
-    keys = botocore.credentials.Credentials(access_key or server.access_key, secret or server.secret_key, server.token or None)
-    signing = (signer or botocore.auth.S3SigV4Auth)(keys, service, region)
-    if at:
-        request.context["timestamp"] = at
-    signing.add_auth(request)
-    return dict(request.headers)
-
-
-def code_of(answer):
-    text = answer.body.decode()
-    return answer.status, text.partition("<Code>")[2].partition("</Code>")[0] or json.loads(text or "{}").get("__type", "")
 
 
 # --- objects ---
@@ -163,8 +120,7 @@ def test_what_is_not_there(peers):
 def test_what_is_not_served_is_refused_and_changes_nothing(peers):
     peers.s3.put_object(Bucket="bucket", Key="kept", Body=b"kept")
     expect(refusal(peers.s3.copy_object, Bucket="bucket", Key="kept", CopySource="bucket/cond"), (501, "NotImplemented"))
-    expect(refusal(peers.s3.upload_part, Bucket="bucket", Key="kept", PartNumber=1, UploadId="x", Body=b"y"), (501, "NotImplemented"))
-    expect(refusal(peers.s3.create_multipart_upload, Bucket="bucket", Key="kept"), (501, "NotImplemented"))
+    expect(refusal(peers.s3.upload_part, Bucket="bucket", Key="kept", PartNumber=1, UploadId="x", Body=b"y"), (404, "NoSuchUpload"))
     expect(refusal(peers.s3.put_object_acl, Bucket="bucket", Key="kept", ACL="private"), (501, "NotImplemented"))
     expect(refusal(peers.s3.delete_object_tagging, Bucket="bucket", Key="kept"), (501, "NotImplemented"))
     expect(refusal(peers.s3.get_bucket_acl, Bucket="bucket"), (501, "NotImplemented"))
