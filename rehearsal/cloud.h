@@ -74,6 +74,10 @@ const Buffer *cloud_look(const Cloud *cloud, const char *bucket, const char *key
 typedef void (*CloudVisit)(const char *key, size_t size, void *userdata);
 void cloud_list(const Cloud *cloud, const char *bucket, CloudVisit visit, void *userdata);
 
+/* Writes every bucket's objects below `folder`, as <bucket>/<key>, for their owner alone to read. A
+ * key that is no path (with an empty part, "." or "..") is left out. */
+int cloud_save(const Cloud *cloud, const char *folder, Error *ret_error);
+
 /* `name` is the ARN too: *ret borrowed. */
 int cloud_add_secret(
         Cloud *cloud, const char *name, const char *text, const char **ret_arn, Error *ret_error);

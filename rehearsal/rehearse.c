@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +168,8 @@ typedef struct Rehearsal {
         size_t n_faults;
         MachineLayer layers[MACHINES_LAYERS_MAX];
         MachinesOptions containers;
+        char keys[PATH_MAX]; /* "": none */
+        char *failure;       /* "NAME: the reason", of the first resource that failed; NULL: none */
 } Rehearsal;
 
 static void rehearsal_done(Rehearsal *rehearsal)
@@ -175,6 +179,7 @@ static void rehearsal_done(Rehearsal *rehearsal)
         cfn_parameter_set_done(&rehearsal->parameters);
         rehearsal->template = cfn_template_free(rehearsal->template);
         ground_done(&rehearsal->ground);
+        free(rehearsal->failure);
 }
 DEFINE_CLEANUP_IN_PLACE(Rehearsal, rehearsal_done);
 
@@ -315,6 +320,25 @@ static int read_layers(Rehearsal *rehearsal, Error *ret_error)
         return 0;
 }
 
+/* What would be found wrong at the end only. Machines run elsewhere: they get a whole path. */
+static int check_paths(Rehearsal *rehearsal, Error *ret_error)
+{
+        const Arguments *arguments = &rehearsal->arguments;
+
+        if (arguments->keys && !realpath(arguments->keys, rehearsal->keys))
+                return error_set(ret_error, -errno, "cannot use '--keys=%s': %m", arguments->keys);
+        if (arguments->timeline) {
+                _cleanup_(free) char *copy = text_copy(arguments->timeline);
+
+                if (!copy || access(dirname(copy), W_OK) < 0)
+                        return error_set(ret_error,
+                                -errno,
+                                "cannot use '--timeline=%s': %m",
+                                arguments->timeline);
+        }
+        return 0;
+}
+
 /* Containers are asked for: what they need, and what they cannot have. */
 static int read_machines(Rehearsal *rehearsal, Error *ret_error)
 {
@@ -354,7 +378,10 @@ static int read_machines(Rehearsal *rehearsal, Error *ret_error)
 
 static void on_event(const StackEvent *event, void *userdata)
 {
-        (void)userdata;
+        Rehearsal *rehearsal = userdata;
+
+        if (!rehearsal->failure && event->reason && text_equal(event->status, "CREATE_FAILED"))
+                rehearsal->failure = text_format("%s: %s", event->name, event->reason);
         printf("%8.3f s  %-20s %-38s %s%s%s\n",
                 (double)event->at / (double)USEC_PER_SEC,
                 event->status,
@@ -416,8 +443,10 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
         }
         if (r < 0)
                 return r;
-        printf("\nCritical path:\n");
-        timeline_explain(timeline, on_link, NULL);
+        if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
+                printf("\nCritical path:\n");
+                timeline_explain(timeline, on_link, NULL);
+        }
         if (!rehearsal->arguments.timeline)
                 return 0;
         r = timeline_draw(timeline, &svg, ret_error);
@@ -433,6 +462,26 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
         return r;
 }
 
+/* What is behind a failure, for whom the events have scrolled away. */
+static void print_failure(const Rehearsal *rehearsal)
+{
+        printf("\nFailed:\n  %s\n", rehearsal->failure ? rehearsal->failure : "without a reason");
+        if (!rehearsal->arguments.keep)
+                printf("  (--keep leaves the machines' files and the store's objects to look "
+                       "at)\n");
+}
+
+static int keep(const Rehearsal *rehearsal, Error *ret_error)
+{
+        const char *folder = rehearsal->ground.folder;
+        _cleanup_(free) char *store = text_format("%s/s3", folder);
+        int r = store ? cloud_save(rehearsal->ground.cloud, store, ret_error) : -ENOMEM;
+
+        printf("\nKept: %s (a folder for each machine, and s3 with what was in the buckets)\n",
+                folder);
+        return r;
+}
+
 /* What there is to say at the stack's end. */
 static int report(Rehearsal *rehearsal, Error *ret_error)
 {
@@ -441,6 +490,8 @@ static int report(Rehearsal *rehearsal, Error *ret_error)
         if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
                 printf("\nOutputs:\n");
                 r = stack_list_outputs(rehearsal->stack, on_output, NULL, ret_error);
+        } else {
+                print_failure(rehearsal);
         }
         return r == 0 ? draw(rehearsal, ret_error) : r;
 }
@@ -470,8 +521,8 @@ static int conclude(Rehearsal *rehearsal, Error *ret_error)
         }
         if (!rehearsal->held)
                 r = report(rehearsal, ret_error);
-        if (rehearsal->arguments.keep)
-                printf("\nKept: %s\n", rehearsal->ground.folder);
+        if (r == 0 && rehearsal->arguments.keep)
+                r = keep(rehearsal, ret_error);
         return r < 0 ? r : complete ? 0 : REHEARSE_FAILED;
 }
 
@@ -514,7 +565,7 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
                 .network = rehearsal->ground.network,
                 .rehearsal = rehearsal->ground.self,
                 .bootstrap = rehearsal->ground.bootstrap,
-                .keys = arguments->keys,
+                .keys = rehearsal->keys[0] ? rehearsal->keys : NULL,
                 .keys_lifetime = arguments->keys_lifetime,
                 .faults = rehearsal->faults,
                 .n_faults = rehearsal->n_faults,
@@ -540,6 +591,8 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
 {
         int r = ground_find_programs(&rehearsal->ground, !rehearsal->template_path, ret_error);
 
+        if (r == 0)
+                r = check_paths(rehearsal, ret_error);
         if (r == 0)
                 r = read_faults(rehearsal, ret_error);
         if (r == 0)

@@ -20,6 +20,8 @@
 #define GAP        14
 #define TOP        56
 #define RIGHT      330 /* for labels behind the last bars */
+#define BAR        2   /* at least */
+#define LETTER     7   /* the width of a letter, rather more than less */
 #define TICKS      8
 #define LINKS_MAX  64U
 #define NOTICEABLE (5 * USEC_PER_MSEC) /* a wait that is shorter made nobody late */
@@ -155,15 +157,42 @@ static int draw_bar(
                 "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" class=\"%s\"/>\n",
                 x,
                 y + 2,
-                width > 0 ? width : 1,
+                width >= BAR ? width : BAR,
                 ROW - 5,
                 class);
+}
+
+/* Behind the bar; where the picture ends before the label would, before it; else within its end. */
+static int draw_label(const Timeline *timeline, const TimelineStep *step, int y, Buffer *ret)
+{
+        Usec end = end_of(timeline, step);
+        int from = x_of(timeline, step->start), to = x_of(timeline, end), x = to + 5, width;
+        char text[TIMELINE_WAITS_MAX + 128], span[CLOCK_SPAN_MAX];
+        bool behind;
+
+        (void)snprintf(text,
+                sizeof(text),
+                "%s %s%s%s%s",
+                step->name,
+                step->failed ? "failed after " : "",
+                step->end == 0 ? "(not ended)" : clock_format_span(end - step->start, span),
+                step->waits_for[0] ? ", waited for " : "",
+                step->waits_for);
+        width = (int)strlen(text) * LETTER;
+        behind = x + width <= LEFT + WIDTH + RIGHT;
+        if (!behind)
+                x = (from - 5 - width >= LEFT ? from : to) - 5;
+        return buffer_append_format(ret,
+                "<text x=\"%d\" y=\"%d\" class=\"%s\">%s</text>\n",
+                x,
+                y + ROW - 6,
+                behind ? "label" : "label-end",
+                text);
 }
 
 static int draw_step(const Timeline *timeline, const TimelineStep *step, int y, Buffer *ret)
 {
         Usec end = end_of(timeline, step);
-        char span[CLOCK_SPAN_MAX];
         int r;
 
         r = draw_bar(timeline,
@@ -176,16 +205,7 @@ static int draw_step(const Timeline *timeline, const TimelineStep *step, int y, 
                 ret);
         if (r == 0 && step->waiting > 0)
                 r = draw_bar(timeline, "wait", step->waiting, end, y, ret);
-        if (r < 0)
-                return r;
-        return buffer_append_format(ret,
-                "<text x=\"%d\" y=\"%d\" class=\"label\">%s %s%s%s</text>\n",
-                x_of(timeline, end) + 5,
-                y + ROW - 6,
-                step->name,
-                step->end == 0 ? "(not ended)" : clock_format_span(end - step->start, span),
-                step->waits_for[0] ? ", waited for " : "",
-                step->waits_for);
+        return r == 0 ? draw_label(timeline, step, y, ret) : r;
 }
 
 static int count_rows(const TimelineMachine *machine)
@@ -231,6 +251,7 @@ int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error)
 {
         static const char style[] =
                 "text{font:12px sans-serif;fill:#222}.axis{fill:#777;text-anchor:middle}"
+                ".label-end{text-anchor:end}"
                 ".name{font-weight:bold}.title{font-size:16px;font-weight:bold}"
                 ".tick{stroke:#ddd}.lane{fill:#f4f6f8}.work{fill:#2f74c0}.wait{fill:#c9d8e8}"
                 ".failed{fill:#c0392b}.open{fill:#e0a030}";
@@ -259,7 +280,11 @@ int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error)
                         "<rect x=\"100\" y=\"%d\" width=\"12\" height=\"12\" class=\"wait\"/>"
                         "<text x=\"118\" y=\"%d\">waiting for another machine</text>"
                         "<rect x=\"310\" y=\"%d\" width=\"12\" height=\"12\" class=\"failed\"/>"
-                        "<text x=\"328\" y=\"%d\">failed</text>\n</svg>\n",
+                        "<text x=\"328\" y=\"%d\">failed</text>"
+                        "<rect x=\"380\" y=\"%d\" width=\"12\" height=\"12\" class=\"open\"/>"
+                        "<text x=\"398\" y=\"%d\">not ended</text>\n</svg>\n",
+                        height - 22,
+                        height - 12,
                         height - 22,
                         height - 12,
                         height - 22,

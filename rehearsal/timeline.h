@@ -11,12 +11,13 @@
 
 #define TIMELINE_MACHINES_MAX 128U
 #define TIMELINE_STEPS_MAX    32U /* of one machine */
+#define TIMELINE_WAITS_MAX    96U
 
 typedef struct TimelineStep {
         char name[32];
         Usec start, end;    /* wall; end 0: it has not ended */
         Usec waiting;       /* since when it has waited for something; 0: it did not */
-        char waits_for[96]; /* the last thing it waited for */
+        char waits_for[TIMELINE_WAITS_MAX]; /* the last thing it waited for */
         bool failed, skipped;
 } TimelineStep;
 

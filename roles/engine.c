@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/folder.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "host/engine-config.h"
 #include "roles/files.h"
@@ -236,6 +237,36 @@ int step_put_docker_back(Role *role, Error *ret_error)
         return r;
 }
 
+/* On one line, for a person. */
+static int say_json(const Role *role, const Files *files, Error *ret_error)
+{
+        _cleanup_(buffer_done) Buffer line = BUFFER_INIT(ENGINE_CONFIG_MAX);
+        _cleanup_(json_free) Json *json = NULL;
+        int r = json_parse("/" PATH_DAEMON_JSON,
+                buffer_text(&files->json),
+                files->json.size,
+                &json,
+                ret_error);
+
+        if (r == 0)
+                r = json_format(json, JSON_ONE_LINE, &line);
+        if (r == 0)
+                (void)role_would(role, "write /" PATH_DAEMON_JSON ": %s", buffer_text(&line));
+        return r;
+}
+
+static int say_plan(const Role *role, const Files *files, Error *ret_error)
+{
+        int r = 0;
+
+        if (!files->had_json || !is_same(&files->json, &files->json_was))
+                r = say_json(role, files, ret_error);
+        if (!files->had_drop_in || !is_same(&files->drop_in, &files->drop_in_was))
+                (void)role_would(role, "write /" PATH_DROP_IN ": %s", buffer_text(&files->drop_in));
+        (void)role_would(role, "restart " UNIT);
+        return r;
+}
+
 int step_configure_docker(Role *role, Error *ret_error)
 {
         _cleanup_(files_done) Files files = FILES_INIT;
@@ -243,16 +274,8 @@ int step_configure_docker(Role *role, Error *ret_error)
 
         if (r < 0)
                 return r;
-        if (role->dry_run) {
-                if (!files.had_json || !is_same(&files.json, &files.json_was))
-                        (void)role_would(
-                                role, "write /" PATH_DAEMON_JSON ": %s", buffer_text(&files.json));
-                if (!files.had_drop_in || !is_same(&files.drop_in, &files.drop_in_was))
-                        (void)role_would(
-                                role, "write /" PATH_DROP_IN ": %s", buffer_text(&files.drop_in));
-                (void)role_would(role, "restart " UNIT);
-                return 0;
-        }
+        if (role->dry_run)
+                return say_plan(role, &files, ret_error);
 
         r = write_files(role, &files, ret_error);
         if (r < 0)

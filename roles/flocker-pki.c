@@ -335,9 +335,10 @@ int step_make_flocker_certs(Role *role, Error *ret_error)
         int r;
 
         if (role_would(role,
-                    "make and publish the Flocker sets of %" PRId64 " agents and the client, "
+                    "make and publish the Flocker sets of %" PRId64 " agent%s and the client, "
                     "as far as the store lacks them",
-                    role->settings->agents))
+                    role->settings->agents,
+                    role->settings->agents == 1 ? "" : "s"))
                 return 0;
         r = load_ca(role, &ca, ret_error);
         for (int64_t n = 1; n <= role->settings->agents && r == 0; n++)

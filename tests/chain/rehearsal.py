@@ -53,7 +53,7 @@ def test_every_component_set_and_swarm_mode_comes_up(fixture):
 
 def test_the_default_stack_as_people_see_it(fixture):
     picture = fixture.folder / "timeline.svg"
-    done = rehearse(f"--keys={fixture.keys}", f"--timeline={picture}")
+    done = rehearse("--keys=keys", f"--timeline={picture}", cwd=fixture.folder)
     expect((done.status, done.err), (0, ""), done.out)
     complete = [stem(name) for _, status, kind, name, _ in events(done.out) if status == "CREATE_COMPLETE" and kind == "AWS::EC2::Instance"]
     expect(complete, ["ControlNode", "AgentNode1", "AgentNode2", "ClientNode"])
@@ -67,6 +67,10 @@ def test_the_default_stack_as_people_see_it(fixture):
     texts = [element.text or "" for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
     for word in ("ControlNode", "AgentNode2", "ClientNode"):
         expect(word in texts, True, texts)
+    for element in drawn.iter("{http://www.w3.org/2000/svg}text"):
+        x, wide = int(element.get("x")), 6.5 * len(element.text)  # of 12 pixels, about
+        left = x if element.get("class") != "label-end" else x - wide
+        expect((left >= 0, left + wide <= int(drawn.get("width"))), (True, True), f"'{element.text}' is within the picture")
     expect(any(text.startswith("make-flocker-certs ") for text in texts), True)
     expect(any("waited for flocker/nodes/" in text or "waited for docker/" in text for text in texts), True)
 
@@ -86,6 +90,24 @@ def test_a_failure_rolls_back_in_reverse_and_keeps_the_bucket():
         expect(gone, [name for name in reversed(made) if name in gone])
         expect([stem(name) for _, status, _, name, _ in told if status == "DELETE_SKIPPED"].count("ClusterConfig"), 1)
         expect(told[-1][1], "ROLLBACK_COMPLETE")
+
+
+def test_a_failed_stack_ends_with_its_reason_and_what_is_kept_can_be_looked_at():
+    with temporary() as folder:
+        done = rehearse(*PLAIN, "--fault=AgentNode1:join-swarm:fail", "-q", "--keep", env={**os.environ, "TMPDIR": folder})
+        expect(done.status, 1, done.out)
+        end = done.out.partition("ROLLBACK_COMPLETE")[2]
+        expect_in("\nFailed:\n  AgentNode1ConditionX", end)
+        expect_in("agent 1 (i-", end)
+        expect_in("join-swarm: cannot run 'join-swarm'", end)
+        expect("Critical path" in end, False, "of a stack that came to nothing")
+        kept = pathlib.Path(re.search(r"^Kept: (\S+)", end, re.M)[1])
+        expect(sorted(path.name for path in kept.iterdir()), ["AgentNode1", "ClientNode", "ControlNode", "s3"])
+        evidence = list(kept.glob("s3/*/status/i-*/evidence.json"))
+        expect((len(evidence), evidence[0].stat().st_mode & 0o777), (1, 0o600))
+        expect_in("join-swarm", json.loads(evidence[0].read_text())["reason"])
+        end = rehearse(*PLAIN, "--fault=AgentNode1:join-swarm:fail", "-q").out.partition("ROLLBACK_COMPLETE")[2]
+        expect_in("--keep leaves", end)
 
 
 def test_a_hanging_node_costs_its_step_and_no_more():
@@ -175,7 +197,9 @@ def test_bad_input_is_a_sentence_and_a_code():
     for words, status, part in ((("--fault=Nobody:signal:kill", *PLAIN), 64, "the template has no instance 'Nobody'"),
                                 (("--fault=ControlNode:signal:burn", *PLAIN), 64, "expected NODE:STEP:kill, NODE:STEP:hang or NODE:STEP:fail"),
                                 (("--agents=0",), 64, "--agents"), (("/nonexistent.json",), 66, "/nonexistent.json"),
-                                (("--parameter=Nothing=1", *PLAIN), 64, "Nothing")):
+                                (("--parameter=Nothing=1", *PLAIN), 64, "Nothing"),
+                                (("--keys=/nonexistent", *PLAIN), 66, "cannot use '--keys=/nonexistent': No such file or directory"),
+                                (("--timeline=/nonexistent/t.svg", *PLAIN), 66, "cannot use '--timeline=/nonexistent/t.svg'")):
         done = rehearse(*words)
         expect(done.status, status, f"{words}: {done.out}{done.err}")
         expect_in(part, done.err)
