@@ -268,7 +268,7 @@ int role_get_swarm_mode(Role *role, SwarmMode *ret, Error *ret_error)
                 return 0;
         }
         if (settings->role == ROLE_CLIENT) { /* it has no engine of its own to ask */
-                *ret = SWARM_BUILTIN;
+                *ret = SWARM_AUTO;
                 return 0;
         }
         r = reach_engine(role, &engine, ret_error);

@@ -97,8 +97,9 @@ int role_take_key(Role *role, KeyKind kind, Key **ret, Error *ret_error);
 /* For S3StoreWaiting: says what is waited for. `userdata` is the Role. */
 void role_is_waiting(const char *what, Usec waited, void *userdata);
 
-/* "builtin" or "classic" for SWARM_AUTO, by what the engine can; SWARM_NONE without swarm among the
- * components. Asks the engine only for SWARM_AUTO. */
+/* "builtin" or "classic" for SWARM_AUTO, by what the engine can; a client has none, and is left
+ * with SWARM_AUTO; SWARM_NONE without swarm among the components. Asks the engine only for
+ * SWARM_AUTO. */
 int role_get_swarm_mode(Role *role, SwarmMode *ret, Error *ret_error);
 
 /* The port that the engine listens on: 2375 in classic mode, 2376 in the others. */

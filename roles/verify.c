@@ -338,6 +338,7 @@ static int verify_docker(Role *role, const char *control, Error *ret_error)
         _cleanup_(identity_done) Identity identity = {};
         _cleanup_(docker_free) Docker *engine = NULL;
         _cleanup_(free) char *address = NULL;
+        bool builtin = false;
         SwarmMode mode;
         int r;
 
@@ -357,8 +358,12 @@ static int verify_docker(Role *role, const char *control, Error *ret_error)
         r = open_engine(role, address, &identity.tls, &engine, ret_error);
         if (r == 0)
                 r = docker_ping(engine, role->step_deadline, ret_error);
+        if (r == 0 && mode == SWARM_AUTO) /* a standalone manager speaks an API from before */
+                r = docker_has_swarm_mode(engine, role->step_deadline, &builtin, ret_error);
         if (r < 0 || mode == SWARM_NONE)
                 return r;
+        if (mode == SWARM_AUTO)
+                mode = builtin ? SWARM_BUILTIN : SWARM_CLASSIC;
         return wait_nodes(role, engine, mode, ret_error);
 }
 

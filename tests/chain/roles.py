@@ -5,9 +5,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 import types
+
+import yaml
 
 from cloud import PROGRAM, STORE, Serve, finish, make_keys, temporary
 from handle import Handle
@@ -301,6 +304,94 @@ def test_people_on_the_client_have_nothing_to_set_up():
         done = subprocess.run(["/usr/bin/docker", "--config", str(bare), "--tls", "-H", f"tcp://{cloud.machines[0].address}:2376", "info"],
                               capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "HOME": str(bare)})
         expect(done.returncode != 0, True, "without a certificate")
+
+
+def test_a_client_asks_which_swarm_it_is():
+    """By default no machine's settings say so: those with an engine ask their own, the client asks control's port."""
+    with Serve(3) as cloud:
+        control, agent, client = cloud.machines
+        for machine, role, words in ((control, "control", ("--swarm=classic",)), (agent, "agent", ("--node=1", "--swarm=classic")), (client, "client", ())):
+            if role == "client":  # the follower's unit has no document here
+                expect(finish(control.start("members", "follow", "--once", "--role=control", f"--store={STORE}")).out, "2 members in /var/lib/flocker-bootstrap/swarm/members\n")
+            found = machine.run(role, *PLAIN, *words)
+            expect(found.status, 0, found.out)
+
+
+def give_certificate(cloud, machine, names, days):
+    """A certificate for Docker by the cluster's CA, in the place of the machine's own; made by openssl."""
+    tls, ca = machine.root / "etc/docker/tls", cloud.machines[0].root / "var/lib/flocker-bootstrap/docker-ca"
+    with temporary() as folder:
+        (pathlib.Path(folder) / "ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=clientAuth,serverAuth\n")
+        for line in (f"req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout {tls}/key.pem -out {folder}/csr",
+                     f"x509 -req -in {folder}/csr -CA {ca}/ca.pem -CAkey {ca}/ca-key.pem -set_serial 7 -days {days} -extfile {folder}/ext -out {tls}/cert.pem"):
+            subprocess.run(["openssl", *line.split()], check=True, capture_output=True)
+
+
+def names_in(machine):
+    text = subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in", str(machine.root / "etc/docker/tls/cert.pem")],
+                          check=True, capture_output=True, text=True).stdout
+    return text.splitlines()[1].strip().replace("IP Address:", "IP:").replace(", ", ",")
+
+
+def test_a_certificate_is_minted_anew_where_the_cas_key_is_at_hand():
+    """For a changed address, and before it ends: control has the key, an agent finds it in the store or says what to do."""
+    with Serve(3) as cloud:
+        control, agent, client = cloud.machines
+        for machine, role, words in ((control, "control", ()), (agent, "agent", ("--node=1",)), (client, "client", ())):
+            expect(machine.run(role, *PLAIN, *words).status, 0)
+        for names, days, part in (("IP:192.0.2.1", 300, f"'/etc/docker/tls/cert.pem' does not cover {control.address}: it is minted anew"),
+                                  (names_in(control), 10, "'/etc/docker/tls/cert.pem' ends in 9 days: it is minted anew")):
+            give_certificate(cloud, control, names, days)
+            found = control.run("control", *PLAIN)
+            expect_in(part, found.out)
+            expect((found.status, "mint-docker-cert" in found.done, "configure-docker" in found.done), (0, True, True), found.out)
+            expect_in(control.address, names_in(control))
+        give_certificate(cloud, agent, names_in(agent), 10)
+        found = agent.run("agent", "--node=1", *PLAIN)
+        expect((found.status, "mint-docker-cert" in found.done), (0, False), found.out)
+        expect_in("'/etc/docker/tls/cert.pem' ends in 9 days, and the CA's key is not in the store; on control: "
+                  "flocker-bootstrap --role=control --only=publish-docker-ca --again; then here: flocker-bootstrap --role=agent", found.out)
+        give_certificate(cloud, agent, "IP:192.0.2.1", 300)
+        found = agent.run("agent", "--node=1", *PLAIN, "--only=mint-docker-cert")
+        expect(found.status, 0, found.out)
+        expect_in(f"'/etc/docker/tls/cert.pem' does not cover {agent.address}, and the CA's key is not in the store", found.out)
+        expect(control.run("control", *PLAIN, "--only=publish-docker-ca", "--again").status, 0)
+        found = agent.run("agent", "--node=1", *PLAIN)
+        expect((found.status, "mint-docker-cert" in found.done), (0, True), found.out)
+        expect_in(agent.address, names_in(agent))
+        expect(client.run("client", *PLAIN, "--only=purge-secrets").status, 0)
+
+
+def agent_yml(fixture, control, dataset, *words):
+    document = fixture.folder / "dataset.yml"
+    document.write_text("#!/usr/bin/flocker-bootstrap --role=control\n" + (f"dataset: {dataset}\n" if dataset else ""))
+    shutil.rmtree(control.root / "var/lib/flocker-bootstrap/flocker-ca", ignore_errors=True)
+    return finish(control.start("--role=control", f"--store={STORE}", "--agents=1", f"--keys={fixture.keys}", "--only=make-flocker-ca", *words, document=document))
+
+
+def test_agent_yml_is_what_the_backend_wants(fixture):
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        service = {"hostname": control.address, "port": 4524}
+        for dataset, wanted in (
+                ("{backend: loopback, root_path: /srv/loop, compute_instance_id: 'x: y'}",
+                 {"backend": "loopback", "root_path": "/srv/loop", "compute_instance_id": "x: y"}),
+                ("{backend: openstack, region: DFW, auth_plugin: rackspace, verify: false, retries: 3, tags: [a, 'b\"c']}",
+                 {"backend": "openstack", "region": "DFW", "auth_plugin": "rackspace", "verify": False, "retries": 3, "tags": ["a", 'b"c']}),
+                ("{backend: aws, access_key_id: AK, secret_access_key: '0123'}",
+                 {"backend": "aws", "access_key_id": "AK", "secret_access_key": "0123", "region": "us-east-1", "zone": "us-east-1a"})):
+            found = agent_yml(fixture, control, dataset)
+            expect(found.status, 0, found.out)
+            text = control.read("var/lib/flocker-bootstrap/flocker-ca/agent.yml")
+            expect(yaml.safe_load(text), {"version": 1, "control-service": service, "dataset": wanted}, text)
+        for dataset, words, status, part in (
+                ("", (), 78, "the aws backend needs access_key_id and secret_access_key; give them in 'dataset', or name a Secrets Manager secret"),
+                ("{region: x}", (), 65, "dataset: expected a backend"),
+                ("", ("--dataset-secret=nobody",), 77, "cannot fetch the secret 'nobody'")):
+            found = agent_yml(fixture, control, dataset, *words)
+            expect(found.status, status, found.out)
+            expect_in(part, found.out)
+            expect((control.root / "var/lib/flocker-bootstrap/flocker-ca").exists(), False)
 
 
 def test_an_image_of_a_machine_does_not_carry_its_identity():
