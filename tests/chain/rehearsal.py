@@ -103,7 +103,7 @@ def test_a_failed_stack_ends_with_its_reason_and_what_is_kept_can_be_looked_at()
         expect("Critical path" in end, False, "of a stack that came to nothing")
         kept = pathlib.Path(re.search(r"^Kept: (\S+)", end, re.M)[1])
         expect(sorted(path.name for path in kept.iterdir()), ["AgentNode1", "ClientNode", "ControlNode", "s3"])
-        evidence = list(kept.glob("s3/*/status/i-*/evidence.json"))
+        evidence = list(kept.glob("s3/**/status/i-*/evidence.json"))
         expect((len(evidence), evidence[0].stat().st_mode & 0o777), (1, 0o600))
         expect_in("join-swarm", json.loads(evidence[0].read_text())["reason"])
         end = rehearse(*PLAIN, "--fault=AgentNode1:join-swarm:fail", "-q").out.partition("ROLLBACK_COMPLETE")[2]
