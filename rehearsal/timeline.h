@@ -15,8 +15,8 @@
 
 typedef struct TimelineStep {
         char name[32];
-        Usec start, end;    /* wall; end 0: it has not ended */
-        Usec waiting;       /* since when it has waited for something; 0: it did not */
+        Usec start, end; /* wall; end 0: it has not ended */
+        Usec waiting;    /* since when it has waited for something; 0: it did not */
         char waits_for[TIMELINE_WAITS_MAX]; /* the last thing it waited for */
         bool failed, skipped;
 } TimelineStep;
