@@ -114,14 +114,8 @@ void progress_waiting(Progress *progress, const char *step, const char *what)
 
 void progress_would(Progress *progress, const char *step, const char *what)
 {
-        write_line(progress,
-                LOG_LEVEL_NOTICE,
-                step,
-                "would",
-                "%-*s would %s",
-                STEP_COLUMN,
-                step,
-                what);
+        write_line(
+                progress, LOG_LEVEL_INFO, step, "would", "%-*s would %s", STEP_COLUMN, step, what);
 }
 
 void progress_note(Progress *progress, LogLevel level, const char *text)

@@ -21,7 +21,7 @@ static void end_last_line(int fd)
 
 int record_open(int root_fd, const Clock *clock, Record *ret, Error *ret_error)
 {
-        Record record = {.fd = -1, .clock = clock, .node = -1};
+        Record record = {.fd = -1, .echo = -1, .clock = clock, .node = -1};
         uint8_t bytes[16];
         int r = random_get_bytes(bytes, sizeof(bytes), ret_error);
 
@@ -75,6 +75,8 @@ static int format_event(const Record *record, const RecordEvent *event, Buffer *
                 r = json_set_text(json, "event", event->event);
         if (r == 0 && event->waits_for)
                 r = json_set_text(json, "for", event->waits_for);
+        if (r == 0 && event->what)
+                r = json_set_text(json, "what", event->what);
         if (r == 0 && event->took != USEC_INFINITY)
                 r = json_set_int64(json, "took", (int64_t)event->took);
         if (r == 0 && event->error)
@@ -84,14 +86,14 @@ static int format_event(const Record *record, const RecordEvent *event, Buffer *
         return r == 0 ? buffer_append_text(ret, "\n") : r;
 }
 
-void record_event(const Record *record, const RecordEvent *event, Buffer *ret)
+void record_event(const Record *record, const RecordEvent *event)
 {
         _cleanup_(buffer_done) Buffer line = BUFFER_INIT(RECORD_LINE_MAX);
+        const int fds[] = {record->fd, record->echo};
 
         if (format_event(record, event, &line) < 0)
                 return;
-        if (record->fd >= 0)
-                (void)!write(record->fd, buffer_text(&line), line.size);
-        if (ret)
-                (void)buffer_append(ret, buffer_text(&line), line.size);
+        for (size_t i = 0; i < ELEMENTS(fds); i++)
+                if (fds[i] >= 0)
+                        (void)!write(fds[i], buffer_text(&line), line.size);
 }

@@ -5,7 +5,8 @@
  *          "instance": "i-0abc…", "step": "join-swarm", "event": "started"}
  *
  * Events: started; waiting ("for": what); done and failed ("took": microseconds, failed with
- * "error"); skipped (it was done already). "usec" is the wall time in microseconds.
+ * "error"; a step whose worker was killed has no "took"); skipped (it was done already); in a dry
+ * run, which keeps no journal, would ("what"). "usec" is the wall time in microseconds.
  */
 
 #pragma once
@@ -19,6 +20,7 @@
 
 typedef struct Record {
         int fd;                    /* -1: nothing is kept (a dry run) */
+        int echo;                  /* each line goes there too, not owned; -1: nowhere */
         const Clock *clock;        /* borrowed, as are the texts */
         char run[RECORD_RUN_SIZE]; /* a uuid for this run of the program */
         const char *role;
@@ -36,10 +38,10 @@ typedef struct RecordEvent {
         const char *step;
         const char *event;
         const char *waits_for; /* NULL: nothing */
+        const char *what;      /* would be done; NULL: nothing */
         const char *error;     /* NULL: none */
         Usec took;             /* USEC_INFINITY: not said */
 } RecordEvent;
 
-/* Appends a line. A disk that is full must not end a run: what cannot be written is lost. Returns
- * the line (with its newline) in `ret` too, NULL for no use of it. */
-void record_event(const Record *record, const RecordEvent *event, Buffer *ret);
+/* Appends a line. A disk that is full must not end a run: what cannot be written is lost. */
+void record_event(const Record *record, const RecordEvent *event);

@@ -254,8 +254,10 @@ static void on_step(RunnerEvent event,
 static void on_note(RoleNote note, const char *text, void *userdata)
 {
         Run *run = userdata;
-        RecordEvent event = {
+        RecordEvent waiting = {
                 .step = run->step, .event = "waiting", .waits_for = text, .took = USEC_INFINITY};
+        RecordEvent would = {
+                .step = run->step, .event = "would", .what = text, .took = USEC_INFINITY};
 
         switch (note) {
         case ROLE_NOTE:
@@ -265,6 +267,7 @@ static void on_note(RoleNote note, const char *text, void *userdata)
                 progress_note(&run->progress, LOG_LEVEL_WARNING, text);
                 break;
         case ROLE_WOULD:
+                record_event(&run->record, &would);
                 progress_would(&run->progress, run->step, text);
                 break;
         case ROLE_WAITING:
@@ -272,7 +275,7 @@ static void on_note(RoleNote note, const char *text, void *userdata)
                             run->waits_for, text)) /* each poll says it; a reader wants it once */
                         break;
                 (void)text_put(run->waits_for, sizeof(run->waits_for), text);
-                record_event(&run->record, &event, NULL);
+                record_event(&run->record, &waiting);
                 progress_waiting(&run->progress, run->step, text);
                 break;
         }
@@ -354,7 +357,17 @@ static void report(Run *run, const char *step, const Error *error)
 
 static void on_failure(const SupervisorFailure *failure, void *userdata)
 {
-        report(userdata, failure->step, &failure->error);
+        Run *run = userdata;
+        RecordEvent event = {
+                .step = failure->step,
+                .event = "failed",
+                .error = failure->error.text,
+                .took = USEC_INFINITY,
+        };
+
+        if (!failure->told)
+                record_event(&run->record, &event);
+        report(run, failure->step, &failure->error);
 }
 
 static int read_fault(Run *run, Error *ret_error)
@@ -436,6 +449,22 @@ static int lock(Run *run, int *ret_fd, Error *ret_error)
         return r;
 }
 
+/* `root_fd` -1: nothing is kept. */
+static int open_record(Run *run, int root_fd, Error *ret_error)
+{
+        const Settings *settings = &run->book.settings;
+        int r = record_open(root_fd, &clock_system, &run->record, ret_error);
+
+        if (r < 0)
+                return r;
+        run->record.role = role_kind_name((RoleKind)settings->role);
+        run->record.node = settings->role == ROLE_CONTROL ? 0 : settings->node;
+        run->record.instance = run->identity.instance_id;
+        run->record.echo = run->arguments.json ? STDOUT_FILENO : -1;
+        run->progress.run = run->record.run;
+        return 0;
+}
+
 static int supervise(Run *run)
 {
         SupervisorOptions options = {
@@ -450,12 +479,8 @@ static int supervise(Run *run)
         int r = lock(run, &lock_fd, &error);
 
         if (r == 0)
-                r = record_open(run->root_fd, &clock_system, &run->record, &error);
+                r = open_record(run, run->root_fd, &error);
         if (r == 0) {
-                run->record.role = role_kind_name((RoleKind)run->book.settings.role);
-                run->record.node =
-                        run->book.settings.role == ROLE_CONTROL ? 0 : run->book.settings.node;
-                run->progress.run = run->record.run;
                 secret_keep_on_fork(run->book.settings.signal);
                 r = supervisor_run(&options, &error);
         }
@@ -469,9 +494,8 @@ static int supervise(Run *run)
 static int dry_run(Run *run)
 {
         Error error = ERROR_INIT;
-        int r = record_open(-1, &clock_system, &run->record, &error);
+        int r = open_record(run, -1, &error);
 
-        run->record.role = "";
         if (r == 0)
                 r = do_role(run, &error);
         return r < 0 ? command_fail(&run->line, r, &error) : EX_OK;

@@ -92,7 +92,7 @@ static void tell(Run *run, RunnerEvent event, const char *name, int code, const 
         };
 
         run->record->instance = run->role->instance.identity.instance_id;
-        record_event(run->record, &line, NULL);
+        record_event(run->record, &line);
         run->options->tell(event, run->step, took, code, error, run->options->userdata);
 }
 

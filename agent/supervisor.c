@@ -86,9 +86,9 @@ static void report(Supervisor *supervisor, const SupervisorFailure *failure)
         systemd_watchdog_allow(0);
 }
 
-static void fail(Supervisor *supervisor, int code, const Error *error)
+static void fail(Supervisor *supervisor, int code, bool told, const Error *error)
 {
-        SupervisorFailure failure = {.code = code, .error = *error};
+        SupervisorFailure failure = {.code = code, .told = told, .error = *error};
 
         if (supervisor->failed)
                 return;
@@ -106,7 +106,7 @@ static void read_messages(Supervisor *supervisor)
         while (read(supervisor->pipe_fd, &message, sizeof(message)) == sizeof(message)) {
                 (void)text_put(supervisor->step, sizeof(supervisor->step), message.step);
                 if (message.kind == MESSAGE_FAILURE)
-                        fail(supervisor, message.code, &message.error);
+                        fail(supervisor, message.code, true, &message.error);
                 else if (!supervisor->failed) {
                         supervisor->limit = message.limit;
                         say_status(supervisor, "");
@@ -141,7 +141,7 @@ static void judge_end(Supervisor *supervisor, int status)
                         "cannot finish '%s': the worker ended with status %d and gave no reason",
                         place(supervisor),
                         WEXITSTATUS(status));
-        fail(supervisor, -ECHILD, &error);
+        fail(supervisor, -ECHILD, false, &error);
 }
 
 static void reap(Supervisor *supervisor)
@@ -163,7 +163,7 @@ static void kill_worker(Supervisor *supervisor, const char *why)
         (void)waitpid(supervisor->worker, &status, 0);
         supervisor->ended = true;
         (void)error_set(&error, -ETIMEDOUT, "cannot finish '%s': %s", place(supervisor), why);
-        fail(supervisor, -ETIMEDOUT, &error);
+        fail(supervisor, -ETIMEDOUT, false, &error);
 }
 
 static void read_signal(Supervisor *supervisor)

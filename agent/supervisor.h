@@ -31,6 +31,7 @@ void supervisor_tell_failure(
 typedef struct SupervisorFailure {
         char step[SUPERVISOR_STEP_MAX]; /* "": before the first */
         int code;                       /* negative errno */
+        bool told;                      /* by the worker; else it has died, or hung */
         Error error;
 } SupervisorFailure;
 

@@ -48,10 +48,12 @@ static int read_key(const Role *role, const char *path, Secret **ret, Error *ret
         return r;
 }
 
+/* `maker` is the step that makes the files. */
 static int read_identity(const Role *role,
         const char *authority,
         const char *certificate,
         const char *key,
+        const char *maker,
         Identity *ret,
         Error *ret_error)
 {
@@ -73,7 +75,7 @@ static int read_identity(const Role *role,
                 .certificate_pem = buffer_text(&ret->certificate),
                 .key_pem = ret->key,
         };
-        return r;
+        return r == -ENOENT ? error_append(ret_error, r, "; %s makes it", maker) : r;
 }
 
 static int open_engine(
@@ -129,6 +131,7 @@ static int read_tls_identity(const Role *role, Identity *ret, Error *ret_error)
                 PATH_DOCKER_TLS "/ca.pem",
                 PATH_DOCKER_TLS "/cert.pem",
                 PATH_DOCKER_TLS "/key.pem",
+                "mint-docker-cert",
                 ret,
                 ret_error);
 }
@@ -348,6 +351,7 @@ static int verify_docker(Role *role, const char *control, Error *ret_error)
                         PATH_CLIENT_TLS "/ca.pem",
                         PATH_CLIENT_TLS "/cert.pem",
                         PATH_CLIENT_TLS "/key.pem",
+                        "mint-client-cert",
                         &identity,
                         ret_error);
         if (r < 0)
@@ -383,6 +387,7 @@ static int verify_flocker_nodes(Role *role, const char *control, Error *ret_erro
                 "root/" PATH_HOME_FLOCKER "/cluster.crt",
                 "root/" PATH_HOME_FLOCKER "/user1.crt",
                 "root/" PATH_HOME_FLOCKER "/user1.key",
+                "install-client",
                 &identity,
                 ret_error);
         if (r < 0)

@@ -106,6 +106,9 @@ def test_a_classic_manager_is_started_once():
 def test_only_from_until():
     with Serve(1) as cloud:
         control = cloud.machines[0]
+        found = control.run("control", *PLAIN, "--only=verify")
+        expect(found.status, 66, found.out)
+        expect_in("verify: cannot open 'etc/docker/tls/ca.pem': No such file or directory; mint-docker-cert makes it", found.out)
         found = control.run("control", *PLAIN, "--until=publish-docker-ca")
         expect((found.status, found.done[-1]), (0, "publish-docker-ca"), found.out)
         expect((control.root / "etc/docker/tls").exists(), False)
@@ -116,6 +119,26 @@ def test_only_from_until():
         found = control.run("control", *PLAIN, "--only=mint-docker-crt")
         expect(found.status, 64)
         expect_in("there is no such step (did you mean 'mint-docker-cert'?); the role's steps are read-instance, make-docker-ca", found.out)
+
+
+def test_the_journal_is_printed_as_it_is_written():
+    """--json: one object a line, the same in the file; a step that was killed or hung has failed there too."""
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        found = control.run("control", *PLAIN, "--json", "--dry-run")
+        lines = [json.loads(line) for line in found.out.splitlines()]
+        expect((found.status, [one["what"] for one in lines if one["event"] == "would" and one["step"] == "publish-docker-ca"]),
+               (0, ["publish docker/ca.pem, docker/ca-key.pem and docker/manifest.json"]), found.out)
+        for words, error in (((), None), (("--fault=verify:kill",), "cannot finish 'verify': the worker was ended by signal 9")):
+            found = control.run("control", *PLAIN, "--json", *words)
+            printed = [line for line in found.out.splitlines() if line.startswith("{")]
+            expect([json.loads(line) for line in printed], control.journal())
+            last = control.journal()[-1]
+            if error:
+                expect((last["step"], last["event"], last["instance"][:2]), ("verify", "failed", "i-"))
+                expect_in(error, last["error"])
+            else:
+                expect((last["step"], last["event"]), ("signal", "done"))
 
 
 def test_a_kill_at_each_step_leaves_nothing_that_a_second_run_cannot_mend(fixture):
