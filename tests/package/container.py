@@ -76,7 +76,8 @@ class Container:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self):
+    def start(self, wait_for=()):
+        """Until it has booted; or, where that takes what the test has yet to do, until these units are active."""
         self.cgroups = Cgroups(f"flocker-package-{os.getpid()}")
         self.cgroups.make()
 
@@ -94,10 +95,15 @@ class Container:
         while time.monotonic() < end and self.process.poll() is None:
             children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
             self.leader = children[0] if children else None
-            if self.leader and self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded"):
+            if self.leader and self.is_up(wait_for):
                 return self
             time.sleep(0.1)
         raise RuntimeError(f"the container does not boot: {self.console()[-2000:]}")
+
+    def is_up(self, units):
+        if units:
+            return set(self.run("systemctl", "is-active", *units, check=False).split()) == {"active"}
+        return self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
 
     def stop(self):
         if self.process and self.process.poll() is None:
