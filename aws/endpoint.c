@@ -17,6 +17,8 @@ static const struct {
         {"cn-", {"aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"}},
         {"us-gov-", {"aws-us-gov", "amazonaws.com", "api.aws"}},
         {"eusc-", {"aws-eusc", "amazonaws.eu", NULL}},
+        {"us-iso-", {"aws-iso", "c2s.ic.gov", NULL}},
+        {"us-isob-", {"aws-iso-b", "sc2s.sgov.gov", NULL}},
         {"", {"aws", "amazonaws.com", "api.aws"}}, /* the rest: the last */
 };
 
@@ -68,6 +70,17 @@ int aws_region_check(const char *region, Error *ret_error)
                 region);
 }
 
+/* In aws-us-gov some services' plain names are the FIPS ones, and no others exist. */
+static bool is_fips_by_plain_name(const AwsPartition *partition, const char *service)
+{
+        static const char *const services[] = {"ec2", "ssm", "sts"};
+
+        for (size_t i = 0; i < ELEMENTS(services); i++)
+                if (text_equal(partition->name, "aws-us-gov") && text_equal(service, services[i]))
+                        return true;
+        return false;
+}
+
 int aws_endpoint(
         const AwsEndpointOptions *options, const char *service, char **ret, Error *ret_error)
 {
@@ -99,7 +112,9 @@ int aws_endpoint(
         }
         *ret = text_format("https://%s%s.%s.%s",
                 service,
-                options->fips ? "-fips" : "",
+                options->fips && (options->dualstack || !is_fips_by_plain_name(partition, service))
+                        ? "-fips"
+                        : "",
                 options->region,
                 suffix);
         return *ret ? 0 : error_set(ret_error, -ENOMEM, "cannot name an endpoint: %m");

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 typedef struct AwsPartition {
-        const char *name;             /* "aws", "aws-cn", "aws-us-gov", "aws-eusc" */
-        const char *suffix;           /* "amazonaws.com" */
+        const char *name;   /* "aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", … */
+        const char *suffix; /* "amazonaws.com" */
         const char *dualstack_suffix; /* "api.aws"; NULL: none */
 } AwsPartition;
 

@@ -70,6 +70,10 @@ static int service_url(const AwsEndpointOptions *endpoint,
         const AwsPartition *partition = aws_partition_of_region(endpoint->region);
         const char *suffix = endpoint->domain ? endpoint->domain : partition->suffix;
 
+        if (endpoint->fips && text_equal(partition->name, "aws-cn"))
+                return error_set(ret_error,
+                        -EDOM,
+                        "cannot use FIPS endpoints of S3 in partition 'aws-cn': there are none");
         *ret = text_format("https://%s%ss3%s%s.%s.%s",
                 by_path ? "" : bucket,
                 by_path ? "" : ".",

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "host/journal.h"
+#include "s3/address.h"
 #include "s3/store.h"
 
 #include <errno.h>
@@ -154,6 +155,21 @@ static int probe_http(Probe *probe, char **arguments)
         if (r == 0)
                 r = json_set_int64(probe->result, "status", response.status);
         return r < 0 ? r : put_result(probe, "body", buffer_text(&response.body));
+}
+
+/* endpoint SERVICE: where a request goes; of s3, one for the key "k" of "bucket" */
+static int probe_endpoint(Probe *probe, char **arguments)
+{
+        _cleanup_(free) char *url = NULL;
+        AwsEndpointOptions options = {};
+        int r;
+
+        r = aws_endpoint_options_from_environment(NULL, arguments[0], &options, &probe->error);
+        if (r == 0)
+                r = text_equal(arguments[0], "s3")
+                            ? s3_url(&options, "bucket", "k", NULL, &url, &probe->error)
+                            : aws_endpoint(&options, arguments[0], &url, &probe->error);
+        return r < 0 ? r : put_result(probe, "url", url);
 }
 
 /* fault STATUS CODE: what is to be done about it */
@@ -659,6 +675,7 @@ static const struct {
         int (*run)(Probe *probe, char **arguments);
 } commands[] = {
         {"http", 1, probe_http},
+        {"endpoint", 1, probe_endpoint},
         {"fault", 2, probe_fault},
         {"put", 4, probe_put},
         {"get", 4, probe_get},

@@ -89,7 +89,7 @@ static void hosts_are_named_by_partition(void **state)
                 {{.region = "eu-west-1"}, "https://ssm.eu-west-1.amazonaws.com"},
                 {{.region = "cn-north-1"}, "https://ssm.cn-north-1.amazonaws.com.cn"},
                 {{.region = "us-gov-west-1", .fips = true},
-                        "https://ssm-fips.us-gov-west-1.amazonaws.com"},
+                        "https://ssm.us-gov-west-1.amazonaws.com"},
                 {{.region = "us-east-1", .dualstack = true}, "https://ssm.us-east-1.api.aws"},
                 {{.region = "eusc-de-east-1"}, "https://ssm.eusc-de-east-1.amazonaws.eu"},
                 {{.region = "us-iso-east-1", .domain = "c2s.ic.gov"},
