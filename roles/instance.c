@@ -126,12 +126,49 @@ static void check_clock(const Role *role)
                         skew < 0 ? "ahead of" : "behind");
 }
 
+/* Is the machine made of the image that its template was written for? */
+static int check_image(const Role *role, Error *ret_error)
+{
+        static const char hint[] = "give the template the images that were built for it, or create "
+                                   "it with the --image-version that they have";
+        const char *wanted = role->settings->image_version, *found = NULL;
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(RECORD_MAX);
+        _cleanup_(json_free) Json *stamp = NULL;
+        int r;
+
+        if (!wanted)
+                return 0;
+        r = file_read(role->root_fd, PATH_IMAGE_STAMP, RECORD_MAX, &text, ret_error);
+        if (r == -ENOENT)
+                return error_set(ret_error,
+                        -EDOM,
+                        "cannot use this machine image: version %s is asked for, and it has no "
+                        "stamp (/" PATH_IMAGE_STAMP "); %s",
+                        wanted,
+                        hint);
+        if (r == 0)
+                r = json_parse(
+                        "/" PATH_IMAGE_STAMP, buffer_text(&text), text.size, &stamp, ret_error);
+        if (r == 0)
+                r = json_get_text(stamp, "/" PATH_IMAGE_STAMP, "version", &found, ret_error);
+        if (r < 0 || text_equal(found, wanted))
+                return r;
+        return error_set(ret_error,
+                -EDOM,
+                "cannot use this machine image: version %s is asked for, its stamp says %.64s; %s",
+                wanted,
+                found,
+                hint);
+}
+
 int step_read_instance(Role *role, Error *ret_error)
 {
         const char *id;
         int r;
 
         r = role_read_instance(role, ret_error);
+        if (r == 0)
+                r = check_image(role, ret_error);
         if (r == 0)
                 r = state_load(role->root_fd, &role->state, ret_error);
         if (r < 0)

@@ -13,6 +13,7 @@
 #define PATH_DOCKER_BEFORE PATH_STATE "/docker-before" /* its configuration as it was */
 #define PATH_MEMBERS       PATH_STATE "/swarm"      /* classic: the manager's member file and TLS */
 #define PATH_CLIENT_TLS    PATH_STATE "/client-tls" /* the client's Docker certificate */
+#define PATH_IMAGE_STAMP   "usr/lib/flocker-bootstrap/image.json" /* of who built the image */
 #define PATH_DOCKER_TLS    "etc/docker/tls"
 #define PATH_DOCKER_KEY    "etc/docker/key.json" /* the engine's identity: images share it */
 #define PATH_DAEMON_JSON   "etc/docker/daemon.json"

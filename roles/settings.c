@@ -16,6 +16,7 @@ void settings_done(Settings *settings)
         free(settings->cluster);
         free(settings->store);
         free(settings->swarm_image);
+        free(settings->image_version);
         free(settings->login_user);
         free(settings->dataset_secret);
         free(settings->keys);

@@ -57,6 +57,7 @@ typedef struct Settings {
         unsigned components;  /* of Component; all by default */
         int swarm;            /* SwarmMode */
         char *swarm_image;    /* classic: the manager's image */
+        char *image_version;  /* which the machine image's stamp has to say; none: whatever */
         Secret *signal;       /* the wait condition handle's URL; NULL: nobody is told */
         Usec timeout;         /* of the wait condition */
         Usec step_timeout;    /* of a step that waits for no other machine */

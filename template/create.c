@@ -16,7 +16,7 @@ typedef struct Arguments {
         const char *components;
         const char *node_map_body, *node_map, *client_map_body, *client_map;
         const char *node_type, *client_type;
-        const char *dataset, *revision;
+        const char *dataset, *revision, *image_version;
         bool keep_secrets, ordered, metadata_tags, subnet, help;
 } Arguments;
 
@@ -84,6 +84,12 @@ static const Option options[] = {
                 "JSON",
                 "agent.yml's dataset ({\"backend\": \"aws\"}); no secrets: it is user-data",
                 offsetof(Arguments, dataset)},
+        {"image-version",
+                0,
+                OPTION_TEXT,
+                "VERSION",
+                "the stamp that the images have to carry, as images build gave it",
+                offsetof(Arguments, image_version)},
         {"keep-secrets",
                 0,
                 OPTION_FLAG,
@@ -163,6 +169,7 @@ static int read_variant(const Arguments *arguments, Variant *ret, Error *ret_err
         ret->metadata_tags = arguments->metadata_tags;
         ret->in_subnet = arguments->subnet;
         ret->revision = arguments->revision;
+        ret->image_version = arguments->image_version;
         ret->node_type = arguments->node_type;
         ret->client_type = arguments->client_type;
         if (arguments->components)
@@ -186,7 +193,8 @@ static int read_variant(const Arguments *arguments, Variant *ret, Error *ret_err
 
 int create_command(int argc, char *argv[])
 {
-        Arguments arguments = {.agents = 2, .node_type = "m3.large", .client_type = "m3.medium"};
+        Arguments arguments = {
+                .agents = 2, .node_type = VARIANT_NODE_TYPE, .client_type = VARIANT_CLIENT_TYPE};
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(STACK_TEXT_MAX);
         _cleanup_(variant_done) Variant variant = {};
         Error error = ERROR_INIT;

@@ -75,5 +75,7 @@ int user_data_append(const Variant *variant, const UserDataNode *node, Buffer *r
                         variant_has(variant, VARIANT_SWARM) ? variant_swarms[variant->swarm]
                                                             : "none",
                         node->handle);
+        if (r == 0 && variant->image_version)
+                r = buffer_append_format(ret, "image-version: \"%s\"\n", variant->image_version);
         return r == 0 ? append_own(variant, node, ret) : r;
 }

@@ -184,6 +184,21 @@ static int check_revision(const Variant *variant, Error *ret_error)
                 VARIANT_REVISION_MAX);
 }
 
+static int check_image_version(const Variant *variant, Error *ret_error)
+{
+        const char *version = variant->image_version ? variant->image_version : "0";
+
+        if (version[0] && strlen(version) <= VARIANT_REVISION_MAX &&
+                strspn(version,
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789.+~_-") == strlen(version))
+                return 0;
+        return error_set(ret_error,
+                -EINVAL,
+                "cannot use --image-version='%.60s': expected one like 1.2.3",
+                version);
+}
+
 int variant_check(const Variant *variant, Error *ret_error)
 {
         bool swarm = variant_has(variant, VARIANT_SWARM);
@@ -203,6 +218,8 @@ int variant_check(const Variant *variant, Error *ret_error)
                         -EDOM,
                         "cannot use --dataset: flocker is not among the components");
         r = check_revision(variant, ret_error);
+        if (r == 0)
+                r = check_image_version(variant, ret_error);
         if (r == 0)
                 r = check_types(variant, ret_error);
         if (r == 0 && variant->node_images.count > 0 && variant->client_images.count > 0)

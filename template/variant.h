@@ -5,7 +5,9 @@
 #include "base/json.h"
 #include "template/image-map.h"
 
-#define VARIANT_AGENTS_MAX   100  /* CloudFormation takes 500 resources, three for each agent */
+#define VARIANT_AGENTS_MAX   100 /* CloudFormation takes 500 resources, three for each agent */
+#define VARIANT_NODE_TYPE    "m3.large"
+#define VARIANT_CLIENT_TYPE  "m3.medium"
 #define VARIANT_DATASET_MAX  512U /* bytes: it stands in user-data */
 #define VARIANT_REVISION_MAX 64U
 
@@ -31,14 +33,15 @@ typedef struct Variant {
         unsigned components; /* of VariantComponent */
         int swarm;           /* VariantSwarm */
         bool keep_secrets;
-        bool ordered;            /* machines one kind after the other, as it used to be */
-        bool metadata_tags;      /* instances see their tags in the metadata service */
-        bool in_subnet;          /* in a VPC and subnet that are chosen, not the default ones */
-        const char *revision;    /* a word: another one replaces all machines; NULL: none */
-        ImageMap node_images;    /* count 0: Ubuntu's newest, by a parameter */
-        ImageMap client_images;  /* likewise */
-        const char *node_type;   /* of control and agents; the parameter's default */
-        const char *client_type; /* likewise */
+        bool ordered;              /* machines one kind after the other, as it used to be */
+        bool metadata_tags;        /* instances see their tags in the metadata service */
+        bool in_subnet;            /* in a VPC and subnet that are chosen, not the default ones */
+        const char *revision;      /* a word: another one replaces all machines; NULL: none */
+        ImageMap node_images;      /* count 0: Ubuntu's newest, by a parameter */
+        ImageMap client_images;    /* likewise */
+        const char *node_type;     /* of control and agents; the parameter's default */
+        const char *client_type;   /* likewise */
+        const char *image_version; /* which the images' stamp has to say; NULL: whatever it says */
         char *dataset; /* agent.yml's dataset mapping as JSON in one line; NULL: the aws backend */
         bool dataset_elsewhere; /* another backend than aws */
 } Variant;
