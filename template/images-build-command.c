@@ -158,7 +158,7 @@ static int build(const Arguments *arguments, Error *ret_error)
                 r = account_read(NULL, arguments->builders, BUILDERS_MAX, &builders, ret_error);
         if (r < 0)
                 return r;
-        recipe.builders = arguments->builders ? buffer_text(&builders) : NULL;
+        source.builders = arguments->builders ? buffer_text(&builders) : NULL;
         r = images_build_recipe(&arguments->build, step, &source, &recipe, image, ret_error);
         if (r < 0)
                 return r;

@@ -88,15 +88,11 @@ static int choose_source(const ImagesBuild *build,
                                ret_error);
 }
 
-int images_build_recipe(const ImagesBuild *build,
-        RecipeStep step,
-        const ImagesSource *source,
-        Recipe *ret,
-        char ret_image[32],
-        Error *ret_error)
+void images_build_begin(const ImagesBuild *build, RecipeStep step, Recipe *ret)
 {
         bool arm = text_equal(distribution_architectures[build->architecture], "arm64");
-        Recipe recipe = {
+
+        *ret = (Recipe){
                 .step = step,
                 .distribution = distribution_get(build->distribution),
                 .package = build->package,
@@ -105,12 +101,23 @@ int images_build_recipe(const ImagesBuild *build,
                                  : arm                ? "t4g.small"
                                                       : "t3.small",
                 .build_region = build_region(build),
-                .source_image = ret_image,
-                .builders = ret->builders,
         };
+        recipe_read_inputs(ret);
+}
+
+int images_build_recipe(const ImagesBuild *build,
+        RecipeStep step,
+        const ImagesSource *source,
+        Recipe *ret,
+        char ret_image[32],
+        Error *ret_error)
+{
+        Recipe recipe;
         int r;
 
-        recipe_read_inputs(&recipe);
+        images_build_begin(build, step, &recipe);
+        recipe.builders = source->builders;
+        recipe.source_image = ret_image;
         r = aws_region_check(recipe.build_region, ret_error);
         if (r == 0)
                 r = recipe_check(&recipe, ret_error);

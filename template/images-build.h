@@ -82,12 +82,16 @@ typedef struct ImagesBuild {
         }
 
 typedef struct ImagesSource {
-        const char *image;   /* NULL: by the map */
-        const ImageMap *map; /* NULL: the distribution's newest */
+        const char *image;    /* NULL: by the map */
+        const ImageMap *map;  /* NULL: the distribution's newest */
+        const char *builders; /* Packer's own, as JSON: then there is no source; NULL: none */
 } ImagesSource;
 
-/* Fills the recipe of a step: asks AWS for regions and the newest image where it has to. What the
- * recipe borrows lies in `build`, in the environment and in `ret_image`. */
+/* The recipe as far as nobody has to be asked: without source image, copies and name. */
+void images_build_begin(const ImagesBuild *build, RecipeStep step, Recipe *ret);
+
+/* Fills the recipe of a step: checks it, asks AWS for regions and the newest image where it has to.
+ * What the recipe borrows lies in `build`, in the environment and in `ret_image`. */
 int images_build_recipe(const ImagesBuild *build,
         RecipeStep step,
         const ImagesSource *source,

@@ -10,6 +10,9 @@
 static const Command commands[] = {
         {"latest", "name the newest base image of a distribution", images_latest_command},
         {"build", "build an image with Packer, and map it", images_build_command},
+        {"all",
+                "from base image to published template, going on where it stopped",
+                images_all_command},
 };
 
 typedef struct Arguments {

@@ -1,6 +1,5 @@
 #include "base/command.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "cfn/template.h"
 #include "template/publish.h"
@@ -63,28 +62,15 @@ static const CommandLine line = {
         .max_operands = 2,
 };
 
-static int print_json(const Published *published)
-{
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(64U * 1024U);
-        _cleanup_(json_free) Json *json = json_new_object();
-        int r;
-
-        r = json_set_text(json, "url", published->url);
-        if (r == 0 && published->latest_url)
-                r = json_set_text(json, "latest", published->latest_url);
-        if (r == 0)
-                r = json_set_text(json, "quick-create", published->quick_create);
-        if (r == 0)
-                r = json_format(json, JSON_INDENTED, &text);
-        if (r == 0)
-                (void)fwrite(buffer_text(&text), 1, text.size, stdout);
-        return r;
-}
-
 static int print(const Published *published, bool as_json)
 {
-        if (as_json)
-                return print_json(published);
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(64U * 1024U);
+        int r = as_json ? publish_format(published, &text) : 0;
+
+        if (as_json) {
+                (void)fwrite(buffer_text(&text), 1, text.size, stdout);
+                return r;
+        }
         printf("%s%s\n", published->url, published->already ? " (it was there already)" : "");
         if (published->latest_url)
                 printf("%s\n", published->latest_url);

@@ -6,6 +6,7 @@
 #include "cfn/template.h"
 #include "s3/public.h"
 #include "template/account.h"
+#include "template/check.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -91,16 +92,40 @@ static int check_words(const Publication *publication, Error *ret_error)
         return 0;
 }
 
+/* The first of the errors stands for all: `check` tells the rest. */
+static int refuse(const Publication *publication, const CheckReport *report, Error *ret_error)
+{
+        size_t count = check_report_count(report, CHECK_ERROR), i = 0;
+
+        while (report->findings[i].severity != CHECK_ERROR)
+                i++;
+        return error_set(ret_error,
+                -EBADMSG,
+                "cannot publish '%.200s': %zu error%s, which flocker-template check tells; the "
+                "first is in line %u, column %u: %s",
+                publication->name,
+                count,
+                count == 1 ? "" : "s",
+                report->findings[i].line,
+                report->findings[i].column,
+                report->findings[i].text);
+}
+
 static int check(const Publication *publication, Error *ret_error)
 {
-        _cleanup_(cfn_template_free) CfnTemplate *template = NULL;
+        _cleanup_(check_report_done) CheckReport report = {};
         int r;
 
         r = check_words(publication, ret_error);
-        if (r < 0)
-                return r;
-        return cfn_template_parse(
-                publication->name, publication->text, publication->size, &template, ret_error);
+        if (r == 0)
+                r = check_template(publication->name,
+                        publication->text,
+                        publication->size,
+                        &report,
+                        ret_error);
+        if (r == 0 && check_report_count(&report, CHECK_ERROR) > 0)
+                r = refuse(publication, &report, ret_error);
+        return r;
 }
 
 /* --- the objects --- */
@@ -345,4 +370,17 @@ int publish_template(const Publication *publication, Published *ret, Error *ret_
                 return error_set(ret_error, -ENOMEM, "cannot publish: %m");
         *ret = TAKE_STRUCT(published);
         return 0;
+}
+
+int publish_format(const Published *published, Buffer *ret)
+{
+        _cleanup_(json_free) Json *json = json_new_object();
+        int r;
+
+        r = json_set_text(json, "url", published->url);
+        if (r == 0 && published->latest_url)
+                r = json_set_text(json, "latest", published->latest_url);
+        if (r == 0)
+                r = json_set_text(json, "quick-create", published->quick_create);
+        return r == 0 ? json_format(json, JSON_INDENTED, ret) : r;
 }

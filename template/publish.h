@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -36,6 +37,9 @@ DEFINE_CLEANUP_IN_PLACE(Published, published_done);
 /* Checks, then writes; where it fails, nothing is published. -EBADMSG: what `check` refuses;
  * -EEXIST: this version is there with other bytes; -EACCES; … */
 int publish_template(const Publication *publication, Published *ret, Error *ret_error);
+
+/* Appends {"url", "latest", "quick-create"} as JSON. -ENOMEM. */
+int publish_format(const Published *published, Buffer *ret);
 
 /* "templates/flocker.json" and "1.2" into "templates/flocker-1.2.json"; a heap string, NULL when
  * memory is out. Pure. */

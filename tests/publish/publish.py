@@ -143,11 +143,16 @@ def test_an_absent_bucket(servers):
     expect_in("is its name right?", done.err)
 
 
-def test_what_is_no_template_is_refused_before_anything_is_asked(servers):
-    for text, sentence in (("", "expected a template"), ("{", "line 2"), ("{}", "Resources"), ('{"Resources": {"A": {}}}', "Type")):
+def test_what_check_refuses_is_refused_before_anything_is_asked(servers):
+    unknown = TEXT.replace('"Ref": "EC2KeyPair"', '"Ref": "EC2KeyPears"')
+    for text, sentence in (("", "expected a template"), ("{", "line 2"), ("{}", "Resources"), ('{"Resources": {"A": {}}}', "Type"),
+                           (unknown, "EC2KeyPears")):
         done = run("publish", "-", "s3://bucket/bad.json", text=text, server=servers.rados, AWS_ENDPOINT_URL="http://127.0.0.1:1")
         expect((done.status, done.out), (65, ""), text)
+        expect_in("cannot publish 'standard input': ", done.err)
+        expect_in("which flocker-template check tells; the first is in line ", done.err)
         expect_in(sentence, done.err)
+        expect(run("check", "-", text=text).status, 65, text)
 
 
 def test_bad_words(servers):
