@@ -1,7 +1,7 @@
 """The maintainers' guide: each transcript in it is made anew and compared. `guide.py --write` writes them; look at the difference then."""
 
 import contextlib
-import os
+import difflib
 import pathlib
 import re
 import shlex
@@ -96,7 +96,8 @@ def test_each_transcript_is_what_the_programs_say(setting):
     made = BLOCK.sub(again, text)
     if WRITE:
         GUIDE.write_text(made)
-    expect(made.splitlines(), text.splitlines() if not WRITE else made.splitlines(), "the guide")
+    difference = "" if WRITE else "\n".join(difflib.unified_diff(text.splitlines(), made.splitlines(), "written", "made", lineterm="", n=1))
+    expect(difference, "", "the guide, which --write writes anew")
     expect(found, ["create", "publish", "latest", "build", "failure", "all", "rollback", "dry-run", "node"])
 
 
