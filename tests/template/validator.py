@@ -18,7 +18,7 @@ def judge(templates):
     subprocess.run([HERE / "prepare-validator"], check=True, stdout=subprocess.DEVNULL)
     root = subprocess.run([HERE / "prepare-validator", "--print-root"], check=True, capture_output=True, text=True).stdout.strip()
     with tempfile.TemporaryDirectory() as folder:
-        paths = {str(pathlib.Path(folder) / f"{name}.json"): name for name in templates}
+        paths = {str(pathlib.Path(folder) / f"{name}.{'json' if text.startswith('{') else 'yaml'}"): name for name, text in templates.items()}
         for path, name in paths.items():
             pathlib.Path(path).write_text(templates[name])
         done = subprocess.run(["node", HERE / "validator/validate.js", root, *paths], capture_output=True, text=True, timeout=55,
