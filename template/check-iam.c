@@ -368,6 +368,28 @@ static void look_at_principals(Check *check)
         check_policy_statements(check, look_at_principal, NULL);
 }
 
+/* "All but": what is new tomorrow is allowed, too. */
+static void look_at_exception(Check *check, const CheckStatement *statement, void *userdata)
+{
+        static const char *const keys[] = {"NotAction", "NotResource", "NotPrincipal"};
+
+        (void)userdata;
+        for (size_t i = 0; statement->allows && i < ELEMENTS(keys); i++)
+                if (yaml_member(statement->node, keys[i]))
+                        check_tell(check,
+                                yaml_member(statement->node, keys[i]),
+                                "%s: Allow with %s gives everything else, also what does not exist "
+                                "yet; say what is allowed by %s",
+                                statement->resource->name,
+                                keys[i],
+                                keys[i] + strlen("Not"));
+}
+
+static void look_at_exceptions(Check *check)
+{
+        check_policy_statements(check, look_at_exception, NULL);
+}
+
 const CheckRule check_iam_rules[] = {
         {"policy-grammar",
                 CHECK_ERROR,
@@ -399,6 +421,11 @@ const CheckRule check_iam_rules[] = {
                 "a statement that allows actions on everything, though they take a resource",
                 PRACTICE,
                 look_at_resources},
+        {"all-but",
+                CHECK_WARNING,
+                "Allow with NotAction, NotResource or NotPrincipal",
+                PRACTICE,
+                look_at_exceptions},
         {"for-everyone",
                 CHECK_WARNING,
                 "a statement that allows something to everyone",

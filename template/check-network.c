@@ -12,6 +12,7 @@
 #define INGRESS  "AWS::EC2::SecurityGroupIngress"
 #define EGRESS   "AWS::EC2::SecurityGroupEgress"
 #define INSTANCE "AWS::EC2::Instance"
+#define LAUNCH   "AWS::EC2::LaunchTemplate"
 #define API      "EC2 API Reference, IpPermission"
 
 /* Where rules stand. */
@@ -223,6 +224,66 @@ static void look_at_order(Check *check)
         }
 }
 
+/* Where groups are meant by their id, or by their name. */
+static const struct {
+        const char *type, *path;
+        bool by_id;
+} references[] = {
+        {INGRESS, "GroupId", true},
+        {INGRESS, "SourceSecurityGroupId", true},
+        {EGRESS, "GroupId", true},
+        {GROUP, "SecurityGroupIngress/*/SourceSecurityGroupId", true},
+        {INSTANCE, "SecurityGroupIds/*", true},
+        {INSTANCE, "NetworkInterfaces/*/GroupSet/*", true},
+        {INSTANCE, "SecurityGroups/*", false},
+        {LAUNCH, "LaunchTemplateData/SecurityGroupIds/*", true},
+        {LAUNCH, "LaunchTemplateData/SecurityGroups/*", false},
+};
+
+/* Ref gives the id of a group in a VPC that is named, else its name. */
+static void look_at_reference(Check *check, const YamlNode *node, void *userdata)
+{
+        bool by_id = *(const bool *)userdata;
+        const CfnResource *group = check_resource_of(check, node);
+        CfnCall call;
+
+        if (!group || !text_equal(group->type, GROUP) ||
+                cfn_syntax_call(check->template, node, CFN_IN_VALUE, false, &call, NULL) !=
+                        CFN_SYNTAX_CALL ||
+                call.function != CFN_REF ||
+                by_id == (check_find(check, group->properties, "VpcId") != NULL))
+                return;
+        if (by_id)
+                check_tell(check,
+                        node,
+                        "Ref gives the name of '%s', as it has no VpcId, and its id is wanted; "
+                        "write Fn::GetAtt %s.GroupId",
+                        group->name,
+                        group->name);
+        else
+                check_tell(check,
+                        node,
+                        "Ref gives the id of '%s', which is in a VPC, and a name is wanted; use "
+                        "SecurityGroupIds",
+                        group->name);
+}
+
+static void look_at_references(Check *check)
+{
+        for (size_t i = 0; i < ELEMENTS(references); i++)
+                for (const CfnResource *resource = check_next(check, references[i].type, NULL);
+                        resource;
+                        resource = check_next(check, references[i].type, resource)) {
+                        bool by_id = references[i].by_id;
+
+                        check_visit(check,
+                                resource->properties,
+                                references[i].path,
+                                look_at_reference,
+                                &by_id);
+                }
+}
+
 const CheckRule check_network_rules[] = {
         {"open-to-the-world",
                 CHECK_WARNING,
@@ -236,6 +297,12 @@ const CheckRule check_network_rules[] = {
                 look_at_web},
         {"ports", CHECK_ERROR, "a protocol or ports that are none", API, look_at_ports},
         {"addresses", CHECK_ERROR, "a range of addresses that is none", API, look_at_sources},
+        {"group-reference",
+                CHECK_WARNING,
+                "Ref of a security group where it gives the name and an id is wanted, or the "
+                "reverse",
+                "CloudFormation Template Reference, AWS::EC2::SecurityGroup: Return values",
+                look_at_references},
         {"instance-before-rule",
                 CHECK_WARNING,
                 "an instance that does not depend on the ingress rules of its group",

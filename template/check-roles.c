@@ -80,6 +80,34 @@ static void look_at_names(Check *check)
                                 (void *)(uintptr_t)resource);
 }
 
+static void look_at_managed(Check *check, const YamlNode *node, void *userdata)
+{
+        static const char *const policies[] = {
+                "/AdministratorAccess", "/PowerUserAccess", "/IAMFullAccess"};
+        const CfnResource *role = userdata;
+        const char *text = check_text_of(node);
+
+        for (size_t i = 0; i < ELEMENTS(policies); i++)
+                if (text_ends(text, policies[i]))
+                        check_tell(check,
+                                node,
+                                "%s: %s gives the role the whole account; write down what it "
+                                "needs",
+                                role->name,
+                                policies[i] + 1);
+}
+
+static void look_at_administrators(Check *check)
+{
+        for (const CfnResource *role = check_next(check, ROLE, NULL); role;
+                role = check_next(check, ROLE, role))
+                check_visit(check,
+                        role->properties,
+                        "ManagedPolicyArns/*",
+                        look_at_managed,
+                        (void *)(uintptr_t)role);
+}
+
 /* What a role may do with one bucket, and with keys. */
 typedef struct Rights {
         const CfnResource *bucket;
@@ -158,6 +186,11 @@ const CheckRule check_roles_rules[] = {
                 "a fixed name of what is one in an account",
                 FIXED,
                 look_at_names},
+        {"administrator",
+                CHECK_WARNING,
+                "a role with a managed policy for administrators",
+                "IAM User Guide, Security best practices: least privilege",
+                look_at_administrators},
         {"key-rights",
                 CHECK_WARNING,
                 "a role that uses a bucket encrypted by a KMS key, without rights on the key",

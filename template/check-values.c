@@ -79,11 +79,29 @@ static const struct {
         {"AWS::CloudFormation::WaitCondition", "Count", 1, INT32_MAX},
 };
 
+/* Ids of what is there already, and how each begins. */
+static const struct {
+        const char *type, *path, *head;
+} ids[] = {
+        {INSTANCE, "ImageId", "ami-"},
+        {INSTANCE, "SubnetId", "subnet-"},
+        {INSTANCE, "SecurityGroupIds/*", "sg-"},
+        {INSTANCE, "NetworkInterfaces/*/SubnetId", "subnet-"},
+        {INSTANCE, "NetworkInterfaces/*/GroupSet/*", "sg-"},
+        {LAUNCH, DATA "ImageId", "ami-"},
+        {LAUNCH, DATA "SecurityGroupIds/*", "sg-"},
+        {"AWS::EC2::SecurityGroup", "VpcId", "vpc-"},
+        {"AWS::EC2::SecurityGroupIngress", "GroupId", "sg-"},
+        {"AWS::EC2::SecurityGroupIngress", "SourceSecurityGroupId", "sg-"},
+        {"AWS::EC2::Subnet", "VpcId", "vpc-"},
+};
+
 /* What is wanted of a value, and of whom. */
 typedef struct Wanted {
         const CfnResource *resource;
         const char *path;
         const char *const *words;
+        const char *head;
         int64_t min, max;
 } Wanted;
 
@@ -139,12 +157,35 @@ static void look_at_number(Check *check, const YamlNode *node, void *userdata)
                 node->text);
 }
 
+/* Behind the head, 8 or 17 hexadecimal digits. */
+static void look_at_id(Check *check, const YamlNode *node, void *userdata)
+{
+        const Wanted *wanted = userdata;
+        size_t digits;
+
+        if (!check_is_literal(node) || strstr(node->text, "{{resolve:") ||
+                text_starts(node->text, "resolve:ssm:"))
+                return;
+        digits = text_starts(node->text, wanted->head)
+                         ? strspn(node->text + strlen(wanted->head), "0123456789abcdef")
+                         : 0;
+        if (node->length == strlen(wanted->head) + digits && (digits == 8 || digits == 17))
+                return;
+        check_tell(check,
+                node,
+                "%s: %s: expected an id like %s0123456789abcdef0, found '%.60s'",
+                wanted->resource->name,
+                last(wanted->path),
+                wanted->head,
+                node->text);
+}
+
 static void look_at_words(Check *check)
 {
         for (size_t i = 0; i < ELEMENTS(words); i++)
                 for (const CfnResource *resource = check_next(check, words[i].type, NULL); resource;
                         resource = check_next(check, words[i].type, resource)) {
-                        Wanted wanted = {resource, words[i].path, words[i].words, 0, 0};
+                        Wanted wanted = {resource, words[i].path, .words = words[i].words};
 
                         check_visit(
                                 check, resource->properties, words[i].path, look_at_word, &wanted);
@@ -157,14 +198,27 @@ static void look_at_numbers(Check *check)
                 for (const CfnResource *resource = check_next(check, numbers[i].type, NULL);
                         resource;
                         resource = check_next(check, numbers[i].type, resource)) {
-                        Wanted wanted = {
-                                resource, numbers[i].path, NULL, numbers[i].min, numbers[i].max};
+                        Wanted wanted = {resource,
+                                numbers[i].path,
+                                .min = numbers[i].min,
+                                .max = numbers[i].max};
 
                         check_visit(check,
                                 resource->properties,
                                 numbers[i].path,
                                 look_at_number,
                                 &wanted);
+                }
+}
+
+static void look_at_ids(Check *check)
+{
+        for (size_t i = 0; i < ELEMENTS(ids); i++)
+                for (const CfnResource *resource = check_next(check, ids[i].type, NULL); resource;
+                        resource = check_next(check, ids[i].type, resource)) {
+                        Wanted wanted = {resource, ids[i].path, .head = ids[i].head};
+
+                        check_visit(check, resource->properties, ids[i].path, look_at_id, &wanted);
                 }
 }
 
@@ -181,5 +235,10 @@ const CheckRule check_values_rules[] = {
                 "a number that the service does not take",
                 TYPES,
                 look_at_numbers},
+        {"property-id",
+                CHECK_ERROR,
+                "an id of an image, a subnet, a VPC or a group that cannot be one",
+                "EC2 User Guide, Resource IDs",
+                look_at_ids},
         {},
 };

@@ -34,6 +34,8 @@ COUNTERPARTS = {
     "sub-missing": {"E1029"},
     "unused": {"W2001", "W8001", "W7001"},
     "property-value": {"W3030"},
+    "property-id": {"E1152", "E1154"},
+    "group-reference": {"E1041"},
     "wait-time": {"F3034"},
     "network-twice": {"F3020"},
     "open-to-the-world": {"W2508"},
