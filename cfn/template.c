@@ -1,4 +1,4 @@
-#include "cfn/template.h"
+#include "cfn/attribute.h"
 
 #include "base/file.h"
 #include "base/text.h"
@@ -11,32 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ATTRIBUTES_MAX 16U
 #define NAMES_MAX      (CFN_TEMPLATE_RESOURCES_MAX + 3 * CFN_TEMPLATE_ENTRIES_MAX)
 #define FAULT_TEXT_MAX (ERROR_TEXT_MAX / 2)
-
-/* How an attribute is read, and into what. */
-typedef enum AttributeKind {
-        ATTRIBUTE_NODE,    /* const YamlNode *: as it stands */
-        ATTRIBUTE_TEXT,    /* const char *: a scalar's */
-        ATTRIBUTE_NAME,    /* const YamlNode *: a scalar */
-        ATTRIBUTE_NAMES,   /* const YamlNode *: a scalar, or a list of scalars */
-        ATTRIBUTE_TEXTS,   /* const YamlNode *: a list of scalars */
-        ATTRIBUTE_MAPPING, /* const YamlNode * */
-        ATTRIBUTE_NUMBER,  /* double */
-        ATTRIBUTE_LENGTH,  /* int64_t: 0 or more */
-        ATTRIBUTE_BOOL,    /* bool */
-        ATTRIBUTE_POLICY,  /* const char *: Delete, Retain, … */
-        ATTRIBUTE_FOREIGN, /* const YamlNode *: needs what no template has */
-        _ATTRIBUTE_KINDS,
-} AttributeKind;
-
-typedef struct Attribute {
-        const char *key;
-        AttributeKind kind;
-        size_t offset; /* in the struct that is filled */
-        bool required;
-} Attribute;
 
 /* The sections, as the template has them. */
 typedef struct Sections {
@@ -44,52 +20,52 @@ typedef struct Sections {
         const YamlNode *conditions, *transform, *resources, *outputs, *globals, *hooks;
 } Sections;
 
-static const Attribute section_attributes[] = {
-        {"AWSTemplateFormatVersion", ATTRIBUTE_NAME, offsetof(Sections, version)},
-        {"Description", ATTRIBUTE_NAME, offsetof(Sections, description)},
-        {"Metadata", ATTRIBUTE_MAPPING, offsetof(Sections, metadata)},
-        {"Parameters", ATTRIBUTE_MAPPING, offsetof(Sections, parameters)},
-        {"Rules", ATTRIBUTE_MAPPING, offsetof(Sections, rules)},
-        {"Mappings", ATTRIBUTE_MAPPING, offsetof(Sections, mappings)},
-        {"Conditions", ATTRIBUTE_MAPPING, offsetof(Sections, conditions)},
-        {"Transform", ATTRIBUTE_FOREIGN, offsetof(Sections, transform)},
-        {"Globals", ATTRIBUTE_FOREIGN, offsetof(Sections, globals)},
-        {"Hooks", ATTRIBUTE_FOREIGN, offsetof(Sections, hooks)},
-        {"Resources", ATTRIBUTE_MAPPING, offsetof(Sections, resources), .required = true},
-        {"Outputs", ATTRIBUTE_MAPPING, offsetof(Sections, outputs)},
+static const CfnAttribute section_attributes[] = {
+        {"AWSTemplateFormatVersion", CFN_ATTRIBUTE_NAME, offsetof(Sections, version)},
+        {"Description", CFN_ATTRIBUTE_NAME, offsetof(Sections, description)},
+        {"Metadata", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, metadata)},
+        {"Parameters", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, parameters)},
+        {"Rules", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, rules)},
+        {"Mappings", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, mappings)},
+        {"Conditions", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, conditions)},
+        {"Transform", CFN_ATTRIBUTE_FOREIGN, offsetof(Sections, transform)},
+        {"Globals", CFN_ATTRIBUTE_FOREIGN, offsetof(Sections, globals)},
+        {"Hooks", CFN_ATTRIBUTE_FOREIGN, offsetof(Sections, hooks)},
+        {"Resources", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, resources), .required = true},
+        {"Outputs", CFN_ATTRIBUTE_MAPPING, offsetof(Sections, outputs)},
 };
 
-static const Attribute parameter_attributes[] = {
-        {"Type", ATTRIBUTE_TEXT, offsetof(CfnParameter, type), .required = true},
-        {"Description", ATTRIBUTE_TEXT, offsetof(CfnParameter, description)},
-        {"Default", ATTRIBUTE_TEXT, offsetof(CfnParameter, default_value)},
-        {"AllowedPattern", ATTRIBUTE_TEXT, offsetof(CfnParameter, allowed_pattern)},
-        {"ConstraintDescription", ATTRIBUTE_TEXT, offsetof(CfnParameter, constraint)},
-        {"AllowedValues", ATTRIBUTE_TEXTS, offsetof(CfnParameter, allowed_values)},
-        {"MinLength", ATTRIBUTE_LENGTH, offsetof(CfnParameter, min_length)},
-        {"MaxLength", ATTRIBUTE_LENGTH, offsetof(CfnParameter, max_length)},
-        {"MinValue", ATTRIBUTE_NUMBER, offsetof(CfnParameter, min_value)},
-        {"MaxValue", ATTRIBUTE_NUMBER, offsetof(CfnParameter, max_value)},
-        {"NoEcho", ATTRIBUTE_BOOL, offsetof(CfnParameter, no_echo)},
+static const CfnAttribute parameter_attributes[] = {
+        {"Type", CFN_ATTRIBUTE_TEXT, offsetof(CfnParameter, type), .required = true},
+        {"Description", CFN_ATTRIBUTE_TEXT, offsetof(CfnParameter, description)},
+        {"Default", CFN_ATTRIBUTE_TEXT, offsetof(CfnParameter, default_value)},
+        {"AllowedPattern", CFN_ATTRIBUTE_TEXT, offsetof(CfnParameter, allowed_pattern)},
+        {"ConstraintDescription", CFN_ATTRIBUTE_TEXT, offsetof(CfnParameter, constraint)},
+        {"AllowedValues", CFN_ATTRIBUTE_TEXTS, offsetof(CfnParameter, allowed_values)},
+        {"MinLength", CFN_ATTRIBUTE_LENGTH, offsetof(CfnParameter, min_length)},
+        {"MaxLength", CFN_ATTRIBUTE_LENGTH, offsetof(CfnParameter, max_length)},
+        {"MinValue", CFN_ATTRIBUTE_NUMBER, offsetof(CfnParameter, min_value)},
+        {"MaxValue", CFN_ATTRIBUTE_NUMBER, offsetof(CfnParameter, max_value)},
+        {"NoEcho", CFN_ATTRIBUTE_BOOL, offsetof(CfnParameter, no_echo)},
 };
 
-static const Attribute resource_attributes[] = {
-        {"Type", ATTRIBUTE_TEXT, offsetof(CfnResource, type), .required = true},
-        {"Properties", ATTRIBUTE_MAPPING, offsetof(CfnResource, properties)},
-        {"DependsOn", ATTRIBUTE_NAMES, offsetof(CfnResource, depends_on)},
-        {"Condition", ATTRIBUTE_NAME, offsetof(CfnResource, condition)},
-        {"DeletionPolicy", ATTRIBUTE_POLICY, offsetof(CfnResource, deletion_policy)},
-        {"UpdateReplacePolicy", ATTRIBUTE_POLICY, offsetof(CfnResource, update_replace_policy)},
-        {"CreationPolicy", ATTRIBUTE_MAPPING, offsetof(CfnResource, creation_policy)},
-        {"UpdatePolicy", ATTRIBUTE_MAPPING, offsetof(CfnResource, update_policy)},
-        {"Metadata", ATTRIBUTE_MAPPING, offsetof(CfnResource, metadata)},
+static const CfnAttribute resource_attributes[] = {
+        {"Type", CFN_ATTRIBUTE_TEXT, offsetof(CfnResource, type), .required = true},
+        {"Properties", CFN_ATTRIBUTE_MAPPING, offsetof(CfnResource, properties)},
+        {"DependsOn", CFN_ATTRIBUTE_NAMES, offsetof(CfnResource, depends_on)},
+        {"Condition", CFN_ATTRIBUTE_NAME, offsetof(CfnResource, condition)},
+        {"DeletionPolicy", CFN_ATTRIBUTE_POLICY, offsetof(CfnResource, deletion_policy)},
+        {"UpdateReplacePolicy", CFN_ATTRIBUTE_POLICY, offsetof(CfnResource, update_replace_policy)},
+        {"CreationPolicy", CFN_ATTRIBUTE_MAPPING, offsetof(CfnResource, creation_policy)},
+        {"UpdatePolicy", CFN_ATTRIBUTE_MAPPING, offsetof(CfnResource, update_policy)},
+        {"Metadata", CFN_ATTRIBUTE_MAPPING, offsetof(CfnResource, metadata)},
 };
 
-static const Attribute output_attributes[] = {
-        {"Value", ATTRIBUTE_NODE, offsetof(CfnOutput, value), .required = true},
-        {"Description", ATTRIBUTE_TEXT, offsetof(CfnOutput, description)},
-        {"Condition", ATTRIBUTE_NAME, offsetof(CfnOutput, condition)},
-        {"Export", ATTRIBUTE_FOREIGN, offsetof(CfnOutput, export)},
+static const CfnAttribute output_attributes[] = {
+        {"Value", CFN_ATTRIBUTE_NODE, offsetof(CfnOutput, value), .required = true},
+        {"Description", CFN_ATTRIBUTE_TEXT, offsetof(CfnOutput, description)},
+        {"Condition", CFN_ATTRIBUTE_NAME, offsetof(CfnOutput, condition)},
+        {"Export", CFN_ATTRIBUTE_FOREIGN, offsetof(CfnOutput, export)},
 };
 
 typedef struct Reading {
@@ -120,179 +96,6 @@ int cfn_template_refuse(const CfnTemplate *template,
         text_flatten(text);
         return collector ? collector->tell(fault, node, text, collector->userdata)
                          : yaml_refuse(template->document, node, ret_error, "%s", text);
-}
-
-static bool is_text(const YamlNode *node)
-{
-        return node->kind == YAML_SCALAR && !node->tag;
-}
-
-static int read_node(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        (void)reading;
-        (void)key;
-        *(const YamlNode **)place = node;
-        return 0;
-}
-
-static int read_text(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        if (!is_text(node))
-                return refuse(reading, node, "%s: expected a string", key);
-        *(const char **)place = node->text;
-        return 0;
-}
-
-static int read_name(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        if (!is_text(node))
-                return refuse(reading, node, "%s: expected a string", key);
-        *(const YamlNode **)place = node;
-        return 0;
-}
-
-static int read_texts(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        if (node->kind != YAML_SEQUENCE)
-                return refuse(reading, node, "%s: expected a list of strings", key);
-        for (size_t i = 0; i < node->count; i++)
-                if (!is_text(node->values[i]))
-                        return refuse(reading, node->values[i], "%s: expected a string", key);
-        *(const YamlNode **)place = node;
-        return 0;
-}
-
-static int read_names(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        return node->kind == YAML_SEQUENCE ? read_texts(reading, key, node, place)
-                                           : read_name(reading, key, node, place);
-}
-
-static int read_object(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        if (node->kind != YAML_MAPPING)
-                return refuse(reading, node, "%s: expected an object", key);
-        *(const YamlNode **)place = node;
-        return 0;
-}
-
-static int read_number(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        char *end = NULL;
-        double number;
-
-        if (!is_text(node))
-                return refuse(reading, node, "%s: expected a number", key);
-        number = strtod(node->text, &end);
-        if (end == node->text || *end || !isfinite(number))
-                return refuse(
-                        reading, node, "%s: expected a number, found '%.60s'", key, node->text);
-        *(double *)place = number;
-        return 0;
-}
-
-static int read_length(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        if (!is_text(node) || text_to_int64(node->text, 0, INT64_MAX, place) < 0)
-                return refuse(reading, node, "%s: expected a whole number", key);
-        return 0;
-}
-
-static int read_bool(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        bool yes = is_text(node) && text_equal_case(node->text, "true");
-
-        if (!yes && !(is_text(node) && text_equal_case(node->text, "false")))
-                return refuse(reading, node, "%s: expected true or false", key);
-        *(bool *)place = yes;
-        return 0;
-}
-
-static int read_policy(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        static const char *const policies[] = {
-                "Delete", "Retain", "RetainExceptOnCreate", "Snapshot"};
-
-        for (size_t i = 0; is_text(node) && i < ELEMENTS(policies); i++)
-                if (text_equal(node->text, policies[i])) {
-                        *(const char **)place = policies[i];
-                        return 0;
-                }
-        return refuse(reading,
-                node,
-                "%s: expected Delete, Retain, RetainExceptOnCreate or Snapshot",
-                key);
-}
-
-static int read_foreign(const Reading *reading, const char *key, const YamlNode *node, void *place)
-{
-        *(const YamlNode **)place = node;
-        return refuse_as(reading,
-                CFN_FAULT_FOREIGN,
-                node,
-                "%s cannot be done here: it needs what is outside of the template",
-                key);
-}
-
-static int (*const readers[_ATTRIBUTE_KINDS])(
-        const Reading *reading, const char *key, const YamlNode *node, void *place) = {
-        [ATTRIBUTE_NODE] = read_node,
-        [ATTRIBUTE_TEXT] = read_text,
-        [ATTRIBUTE_NAME] = read_name,
-        [ATTRIBUTE_NAMES] = read_names,
-        [ATTRIBUTE_TEXTS] = read_texts,
-        [ATTRIBUTE_MAPPING] = read_object,
-        [ATTRIBUTE_NUMBER] = read_number,
-        [ATTRIBUTE_LENGTH] = read_length,
-        [ATTRIBUTE_BOOL] = read_bool,
-        [ATTRIBUTE_POLICY] = read_policy,
-        [ATTRIBUTE_FOREIGN] = read_foreign,
-};
-
-static int refuse_unknown(
-        const Reading *reading, const YamlNode *key, const Attribute *attributes, size_t count)
-{
-        const char *known[ATTRIBUTES_MAX + 1] = {};
-        const char *nearest;
-
-        for (size_t i = 0; i < count; i++)
-                known[i] = attributes[i].key;
-        nearest = text_nearest(key->text, known);
-        return refuse(reading,
-                key,
-                "unknown key '%.60s'%s%s%s",
-                key->text,
-                nearest ? " (did you mean '" : "",
-                nearest ? nearest : "",
-                nearest ? "'?)" : "");
-}
-
-static int read_attributes(const Reading *reading,
-        const YamlNode *mapping,
-        const Attribute *attributes,
-        size_t count,
-        void *place)
-{
-        int r = 0;
-
-        if (mapping->kind != YAML_MAPPING)
-                return refuse(reading, mapping, "expected an object");
-        for (size_t i = 0; r == 0 && i < mapping->count; i++) {
-                const YamlNode *key = mapping->keys[i];
-                size_t k = 0;
-
-                while (k < count && !text_equal(attributes[k].key, key->text))
-                        k++;
-                r = k == count ? refuse_unknown(reading, key, attributes, count)
-                               : readers[attributes[k].kind](reading,
-                                         key->text,
-                                         mapping->values[i],
-                                         (char *)place + attributes[k].offset);
-        }
-        for (size_t k = 0; r == 0 && k < count; k++)
-                if (attributes[k].required && !yaml_member(mapping, attributes[k].key))
-                        r = refuse(reading, mapping, "the key '%s' is missing", attributes[k].key);
-        return r;
 }
 
 /* Logical ids: letters and digits. */
@@ -326,8 +129,12 @@ static int read_parameter(
                 .min_value = -INFINITY,
                 .max_value = INFINITY,
         };
-        return read_attributes(
-                reading, value, parameter_attributes, ELEMENTS(parameter_attributes), place);
+        return cfn_attribute_read_all(reading->template,
+                value,
+                parameter_attributes,
+                ELEMENTS(parameter_attributes),
+                place,
+                reading->ret_error);
 }
 
 /* {top: {second: scalar or list}} */
@@ -339,12 +146,18 @@ static int read_mapping(
         int r;
 
         *mapping = (CfnMapping){.name = key->text, .key = key};
-        r = read_object(reading, key->text, value, (void *)&mapping->value);
+        r = cfn_attribute_read_object(
+                reading->template, key->text, value, &mapping->value, reading->ret_error);
         for (size_t i = 0; r == 0 && mapping->value && i < value->count; i++) {
                 inner = NULL;
-                r = read_object(reading, value->keys[i]->text, value->values[i], (void *)&inner);
+                r = cfn_attribute_read_object(reading->template,
+                        value->keys[i]->text,
+                        value->values[i],
+                        &inner,
+                        reading->ret_error);
                 for (size_t k = 0; r == 0 && inner && k < inner->count; k++)
-                        if (!is_text(inner->values[k]) && inner->values[k]->kind != YAML_SEQUENCE)
+                        if (!cfn_attribute_is_text(inner->values[k]) &&
+                                inner->values[k]->kind != YAML_SEQUENCE)
                                 r = refuse(reading,
                                         inner->values[k],
                                         "%s: expected a string or a list",
@@ -365,16 +178,24 @@ static int read_resource(
         const Reading *reading, const YamlNode *key, const YamlNode *value, void *place)
 {
         *(CfnResource *)place = (CfnResource){.name = key->text, .key = key, .type = ""};
-        return read_attributes(
-                reading, value, resource_attributes, ELEMENTS(resource_attributes), place);
+        return cfn_attribute_read_all(reading->template,
+                value,
+                resource_attributes,
+                ELEMENTS(resource_attributes),
+                place,
+                reading->ret_error);
 }
 
 static int read_output(
         const Reading *reading, const YamlNode *key, const YamlNode *value, void *place)
 {
         *(CfnOutput *)place = (CfnOutput){.name = key->text, .key = key};
-        return read_attributes(
-                reading, value, output_attributes, ELEMENTS(output_attributes), place);
+        return cfn_attribute_read_all(reading->template,
+                value,
+                output_attributes,
+                ELEMENTS(output_attributes),
+                place,
+                reading->ret_error);
 }
 
 /* "Fn::ForEach::Buckets", which stands for entries that a macro makes. */
@@ -526,8 +347,12 @@ static int read_root(const Reading *reading)
 
         if (root->kind != YAML_MAPPING)
                 return refuse(reading, root, "expected a template: an object with 'Resources'");
-        r = read_attributes(
-                reading, root, section_attributes, ELEMENTS(section_attributes), &sections);
+        r = cfn_attribute_read_all(reading->template,
+                root,
+                section_attributes,
+                ELEMENTS(section_attributes),
+                &sections,
+                reading->ret_error);
         if (r == 0)
                 r = read_sections(reading, &sections);
         return r == 0 ? check_unique(reading) : r;
