@@ -242,7 +242,7 @@ FAULTS = {
               ("70000", "expected a port up to 65535", group("SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 70000, ToPort: 70000, CidrIp: 10.0.0.0/8}]"), group())],
     "addresses": [("10.0.0/8", "expected addresses like 10.0.0.0/8, found '10.0.0/8'", group("SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 10.0.0/8}]"),
                    group("SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 10.0.0.0/8}]"))],
-    "group-reference": [("!Ref Group", "write Fn::GetAtt Group.GroupId", group() + "  Rule: " + (RULE % (22, 22, MEMBER)).replace("!GetAtt Group.GroupId", "!Ref Group", 1) + "\n",
+    "group-reference": [("!Ref Group", "write Fn::GetAtt Group.GroupId", group() + f"  Rule: {RULE % (22, 22, MEMBER.replace('GetAtt Group.GroupId', 'Ref Group'))}\n",
                          group("VpcId: vpc-0123456789abcdef0") + instance("SecurityGroupIds: [!Ref Group]")),
                         ("!Ref Group", "use SecurityGroupIds", group("VpcId: vpc-0123456789abcdef0") + instance("SecurityGroups: [!Ref Group]"),
                          group() + instance("SecurityGroups: [!Ref Group]"))],
