@@ -72,7 +72,7 @@ def setup():
     found = {}
     for first in range(0, len(texts), CHUNK):
         chunk = dict(enumerate(texts[first:first + CHUNK]))
-        found |= {chunk[number]: said for number, said in judge(chunk).items()}
+        found |= {chunk[number]: said for number, said in judge(chunk, 140).items()}
     yield found
 
 

@@ -13,15 +13,15 @@ from variants import VARIANTS, create, text_of
 WORDS = {name: (*words, "--agents=1") for name, words in VARIANTS.items() if not any(word.startswith("--agents") for word in words)}
 
 
-def judge(templates):
-    """{name: what it says} of {name: text}."""
+def judge(templates, seconds=55):
+    """{name: what it says} of {name: text}, in so many seconds."""
     subprocess.run([HERE / "prepare-validator"], check=True, stdout=subprocess.DEVNULL)
     root = subprocess.run([HERE / "prepare-validator", "--print-root"], check=True, capture_output=True, text=True).stdout.strip()
     with tempfile.TemporaryDirectory() as folder:
         paths = {str(pathlib.Path(folder) / f"{name}.{'json' if text.startswith('{') else 'yaml'}"): name for name, text in templates.items()}
         for path, name in paths.items():
             pathlib.Path(path).write_text(templates[name])
-        done = subprocess.run(["node", HERE / "validator/validate.js", root, *paths], capture_output=True, text=True, timeout=55,
+        done = subprocess.run(["node", HERE / "validator/validate.js", root, *paths], capture_output=True, text=True, timeout=seconds,
                               env={"PATH": "/usr/bin:/bin", "HOME": folder})
         if done.returncode:
             raise AssertionError(done.stderr)
