@@ -41,27 +41,28 @@ static const CommandLine line = {
         .description =
                 "Judges a set of certificates as Flocker, Docker and OpenSSL would: keys, chains,\n"
                 "clusters, names, usages, dates, modes of files. A set that `certs create` made,\n"
-                "/etc/flocker and a .docker folder are all understood. One sentence for each\n"
-                "fault; the exit status is 65 if there is any.",
+                "/etc/flocker and a .docker folder are all understood, and what is missing in\n"
+                "them is noticed. One sentence for each fault; the exit status is 65 if there\n"
+                "is any.",
         .options = options,
         .n_options = ELEMENTS(options),
         .min_operands = 1,
         .max_operands = 1,
 };
 
-static void print_fault(const SetMember *member, const char *sentence, void *userdata)
+static void print_fault(const char *path, const char *sentence, void *userdata)
 {
-        (void)member;
+        (void)path;
         (void)userdata;
         printf("%s\n", sentence);
 }
 
-static void append_fault(const SetMember *member, const char *sentence, void *userdata)
+static void append_fault(const char *path, const char *sentence, void *userdata)
 {
         Json *fault = json_new_object();
         int r = 0;
 
-        r |= json_set_text(fault, "path", member->path);
+        r |= json_set_text(fault, "path", path);
         r |= json_set_text(fault, "fault", sentence);
         if (r < 0)
                 fault = json_free(fault);
@@ -104,7 +105,7 @@ static int verify(
                         return r;
         }
 
-        r = certificate_set_load(path, passphrase, &set, ret_error);
+        r = certificate_set_survey(path, passphrase, &set, ret_error);
         if (r < 0)
                 return r;
         if (arguments->json)

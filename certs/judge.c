@@ -31,7 +31,7 @@ static void complain(Judging *judging, const SetMember *member, const char *form
         error_record(&sentence, 0, "%s", text); /* flat, and cut where a character ends */
 
         judging->count++;
-        judging->fault(member, sentence.text, judging->userdata);
+        judging->fault(member->path, sentence.text, judging->userdata);
 }
 
 static void judge_dates(Judging *judging, const SetMember *member)
@@ -122,6 +122,16 @@ static void judge_presence(Judging *judging, const SetMember *member)
                         member->path);
 }
 
+/* Who issued what cannot be told, and the damage is. */
+static bool lacks_authority(const CertificateSet *set)
+{
+        for (size_t i = 0; i < set->n_damages; i++)
+                if (text_ends(set->damages[i].path, "/cluster.crt") ||
+                        text_ends(set->damages[i].path, "/ca.pem"))
+                        return true;
+        return false;
+}
+
 static void judge_chain(Judging *judging, const SetMember *member)
 {
         const SetMember *issuer = certificate_set_issuer(judging->set, member);
@@ -137,6 +147,8 @@ static void judge_chain(Judging *judging, const SetMember *member)
                         member->path);
                 return;
         }
+        if (!issuer && lacks_authority(judging->set))
+                return;
         if (!issuer) {
                 complain(judging,
                         member,
@@ -355,6 +367,17 @@ static void judge_nesting(Judging *judging, const SetMember *member)
                         issuer->info.usages);
 }
 
+static void judge_damage(Judging *judging, const SetDamage *damage)
+{
+        Error sentence = damage->error;
+
+        (void)error_append(&sentence,
+                damage->failure,
+                "; put the right one there, with its key, or make it anew");
+        judging->count++;
+        judging->fault(damage->path, sentence.text, judging->userdata);
+}
+
 size_t certificate_set_judge(const CertificateSet *set, Usec wall, SetFault fault, void *userdata)
 {
         static void (*const judges[])(Judging * judging, const SetMember *member) = {
@@ -370,8 +393,10 @@ size_t certificate_set_judge(const CertificateSet *set, Usec wall, SetFault faul
         };
         Judging judging = {set, wall, fault, userdata, 0};
 
+        for (size_t i = 0; i < set->n_damages; i++)
+                judge_damage(&judging, &set->damages[i]);
         for (size_t i = 0; i < set->count; i++)
                 for (size_t j = 0; j < ELEMENTS(judges); j++)
                         judges[j](&judging, &set->members[i]);
-        return judging.count;
+        return judging.count + certificate_set_judge_layout(set, fault, userdata);
 }

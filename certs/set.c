@@ -32,7 +32,13 @@ void certificate_set_done(CertificateSet *set)
 {
         for (size_t i = 0; i < set->count; i++)
                 member_done(&set->members[i]);
+        for (size_t i = 0; i < set->n_damages; i++)
+                free(set->damages[i].path);
+        for (size_t i = 0; i < set->n_entries; i++)
+                free(set->entries[i]);
         free(set->members);
+        free(set->damages);
+        free(set->entries);
         *set = (CertificateSet){};
 }
 
@@ -140,6 +146,40 @@ static int add_member(
         return 0;
 }
 
+/* One of the many that lie there; `end` is "/" for a folder. */
+static int add_entry(const Loading *loading, const char *path, const char *end, Error *ret_error)
+{
+        _cleanup_(free) char *entry = text_format("%s%s", path, end);
+        CertificateSet *set = loading->set;
+        char **entries;
+
+        if (set->n_entries >= SET_ENTRIES_MAX)
+                return error_set(ret_error,
+                        -EFBIG,
+                        "cannot read '%s': more than %u files and folders",
+                        loading->shown,
+                        SET_ENTRIES_MAX);
+        entries = reallocarray(set->entries, set->n_entries + 1, sizeof(*entries));
+        if (!entries || !entry)
+                return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", path);
+
+        set->entries = entries;
+        entries[set->n_entries++] = TAKE_PTR(entry);
+        return 0;
+}
+
+static int add_damage(
+        CertificateSet *set, char **take_path, int failure, const Error *error, Error *ret_error)
+{
+        SetDamage *damages = reallocarray(set->damages, set->n_damages + 1, sizeof(*damages));
+
+        if (!damages)
+                return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", *take_path);
+        set->damages = damages;
+        damages[set->n_damages++] = (SetDamage){TAKE_PTR(*take_path), *error, failure};
+        return 0;
+}
+
 static int parse_member(const char *pem, size_t size, SetMember *member, Error *ret_error)
 {
         int r;
@@ -178,21 +218,21 @@ static int load_file(const Loading *loading, int folder_fd, const char *name, Er
 {
         _cleanup_(buffer_done) Buffer pem = BUFFER_INIT(2 * CERTIFICATE_PEM_MAX);
         _cleanup_(member_done) SetMember member = {};
+        Error error = ERROR_INIT;
         int r;
 
         member.path = text_format("%s/%s", loading->shown, name);
         if (!member.path)
                 return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
 
-        r = read_file(loading, folder_fd, name, CERTIFICATE_PEM_MAX, &pem, ret_error);
-        if (r < 0)
-                return r;
-        if (is_only_a_key(buffer_text(&pem)))
+        r = read_file(loading, folder_fd, name, CERTIFICATE_PEM_MAX, &pem, &error);
+        if (r == 0 && is_only_a_key(buffer_text(&pem)))
                 return 0;
-
-        r = parse_member(buffer_text(&pem), pem.size, &member, ret_error);
+        if (r == 0)
+                r = parse_member(buffer_text(&pem), pem.size, &member, &error);
         if (r < 0)
-                return r;
+                return add_damage(loading->set, &member.path, r, &error, ret_error);
+
         r = load_key(loading, folder_fd, name, &member);
         if (r < 0)
                 return error_set(ret_error, r, "cannot read '%s': %m", member.path);
@@ -205,6 +245,7 @@ static int load_folder(const Loading *loading, int folder_fd, const char *name, 
 {
         _cleanup_(free) char *shown = text_format("%s/%s", loading->shown, name);
         Loading below = *loading;
+        int r;
 
         if (!shown)
                 return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
@@ -215,7 +256,8 @@ static int load_folder(const Loading *loading, int folder_fd, const char *name, 
                         shown,
                         SET_DEPTH_MAX);
         below.shown = shown;
-        return folder_list(folder_fd, name, ENTRIES_MAX, load_entry, &below, ret_error);
+        r = add_entry(loading, shown, "/", ret_error);
+        return r < 0 ? r : folder_list(folder_fd, name, ENTRIES_MAX, load_entry, &below, ret_error);
 }
 
 static bool is_certificates_name(const char *name)
@@ -228,20 +270,47 @@ static bool is_certificates_name(const char *name)
 static int load_entry(int folder_fd, const char *name, void *userdata, Error *ret_error)
 {
         const Loading *loading = userdata;
+        _cleanup_(free) char *path = NULL;
         struct stat status;
+        int r;
 
         if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
                 return error_set(ret_error, -errno, "cannot examine '%s': %m", name);
         if (S_ISDIR(status.st_mode))
                 return load_folder(loading, folder_fd, name, ret_error);
-        if (is_certificates_name(name))
-                return load_file(loading, folder_fd, name, ret_error);
-        return 0;
+
+        path = text_format("%s/%s", loading->shown, name);
+        if (!path)
+                return error_set(ret_error, -ENOMEM, "cannot read '%s': %m", name);
+        r = add_entry(loading, path, "", ret_error);
+        if (r == 0 && is_certificates_name(name))
+                r = load_file(loading, folder_fd, name, ret_error);
+        return r;
 }
 
 static int compare_members(const void *a, const void *b)
 {
         return strcmp(((const SetMember *)a)->path, ((const SetMember *)b)->path);
+}
+
+static int compare_damages(const void *a, const void *b)
+{
+        return strcmp(((const SetDamage *)a)->path, ((const SetDamage *)b)->path);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort(CertificateSet *set)
+{
+        if (set->count > 0)
+                qsort(set->members, set->count, sizeof(*set->members), compare_members);
+        if (set->n_damages > 0)
+                qsort(set->damages, set->n_damages, sizeof(*set->damages), compare_damages);
+        if (set->n_entries > 0)
+                qsort(set->entries, set->n_entries, sizeof(*set->entries), compare_entries);
 }
 
 static int load_path(const char *path, Loading *loading, Error *ret_error)
@@ -250,11 +319,16 @@ static int load_path(const char *path, Loading *loading, Error *ret_error)
         _cleanup_(free) char *parent = NULL;
         _cleanup_(close) int parent_fd = -1;
         struct stat status;
+        int r;
 
         if (stat(path, &status) < 0)
                 return error_set(ret_error, -errno, "cannot read '%s': %m", path);
-        if (S_ISDIR(status.st_mode))
-                return folder_list(AT_FDCWD, path, ENTRIES_MAX, load_entry, loading, ret_error);
+        if (S_ISDIR(status.st_mode)) {
+                r = add_entry(loading, path, "/", ret_error);
+                return r < 0 ? r
+                             : folder_list(
+                                       AT_FDCWD, path, ENTRIES_MAX, load_entry, loading, ret_error);
+        }
 
         parent = slash ? text_copy_part(path, slash == path ? 1 : (size_t)(slash - path))
                        : text_copy(".");
@@ -268,7 +342,7 @@ static int load_path(const char *path, Loading *loading, Error *ret_error)
         return load_file(loading, parent_fd, slash ? slash + 1 : path, ret_error);
 }
 
-int certificate_set_load(
+int certificate_set_survey(
         const char *path, const Secret *passphrase, CertificateSet *ret, Error *ret_error)
 {
         _cleanup_(certificate_set_done) CertificateSet set = {};
@@ -278,20 +352,35 @@ int certificate_set_load(
         r = load_path(path, &loading, ret_error);
         if (r < 0)
                 return r;
-        if (set.count == 0 && loading.shown != path)
+        if (set.count + set.n_damages == 0 && loading.shown != path)
                 return error_set(ret_error,
                         -EBADMSG,
                         "cannot use '%s': it is a private key; name its certificate",
                         path);
-        if (set.count == 0)
+        if (set.count + set.n_damages == 0)
                 return error_set(ret_error,
                         -ENOENT,
                         "cannot find a certificate in '%s': expected files ending .crt or .pem",
                         path);
 
-        qsort(set.members, set.count, sizeof(*set.members), compare_members);
-        *ret = set;
-        set = (CertificateSet){};
+        sort(&set);
+        *ret = TAKE_STRUCT(set);
+        return 0;
+}
+
+int certificate_set_load(
+        const char *path, const Secret *passphrase, CertificateSet *ret, Error *ret_error)
+{
+        _cleanup_(certificate_set_done) CertificateSet set = {};
+        int r;
+
+        r = certificate_set_survey(path, passphrase, &set, ret_error);
+        if (r < 0)
+                return r;
+        if (set.n_damages > 0)
+                return error_set(
+                        ret_error, set.damages[0].failure, "%s", set.damages[0].error.text);
+        *ret = TAKE_STRUCT(set);
         return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #define SET_CERTIFICATES_MAX 2048U
+#define SET_ENTRIES_MAX      16384U /* files and folders */
 #define SET_DEPTH_MAX        8U
 
 typedef struct SetMember {
@@ -26,9 +27,20 @@ typedef struct SetMember {
         int key_failure;        /* with it: -EKEYREJECTED is a passphrase, as key_parse() has it */
 } SetMember;
 
+/* A file that by its name is a certificate's, and holds none that can be read. */
+typedef struct SetDamage {
+        char *path;
+        Error error;
+        int failure; /* what certificate_set_load() returns for it */
+} SetDamage;
+
 typedef struct CertificateSet {
-        SetMember *members; /* sorted by path */
+        SetMember *members; /* sorted by path, as the others are */
         size_t count;
+        SetDamage *damages;
+        size_t n_damages;
+        char **entries; /* all that lies there, a folder's path with a slash at its end */
+        size_t n_entries;
 } CertificateSet;
 
 void certificate_set_done(CertificateSet *set);
@@ -39,6 +51,10 @@ DEFINE_CLEANUP_IN_PLACE(CertificateSet, certificate_set_done);
  * the bounds; all with the sentence. `passphrase` (NULL: none) is for encrypted keys of
  * authorities. */
 int certificate_set_load(
+        const char *path, const Secret *passphrase, CertificateSet *ret, Error *ret_error);
+
+/* The same, but for what is damaged: that is kept, and may be all that there is. */
+int certificate_set_survey(
         const char *path, const Secret *passphrase, CertificateSet *ret, Error *ret_error);
 
 /* The same of a text, as a set of one without a key. */
@@ -55,5 +71,10 @@ const SetMember *certificate_set_issuer(const CertificateSet *set, const SetMemb
 
 /* Calls `fault` for each thing that is wrong at `wall`, one sentence each, that names the file,
  * what is wrong and the remedy. Returns how many. */
-typedef void (*SetFault)(const SetMember *member, const char *sentence, void *userdata);
+typedef void (*SetFault)(const char *path, const char *sentence, void *userdata);
 size_t certificate_set_judge(const CertificateSet *set, Usec wall, SetFault fault, void *userdata);
+
+/* The part of it that looks at names alone: what is missing in a folder, by what else is there. A
+ * set of `certs create` has its authorities, control, a user, the Docker client, and of each node
+ * both pairs; /etc/flocker of an agent has both too. */
+size_t certificate_set_judge_layout(const CertificateSet *set, SetFault fault, void *userdata);

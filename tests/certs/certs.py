@@ -233,6 +233,79 @@ def test_each_fault_is_named(f):
     fault(f, lambda c: None, "it is not valid before", words=("--at=2020-01-01T00:00:00Z",))
 
 
+def faults(folder):
+    """What verify finds: (the path below the folder, the sentence without that path) of each."""
+    done = run("verify", "--json", folder)
+    found = json.loads(done.out)["faults"]
+    expect(done.status, 65 if found else 0, done.err)
+    return [(str(pathlib.Path(one["path"]).relative_to(folder)), one["fault"]) for one in found]
+
+
+def test_a_file_that_cannot_be_read_is_one_fault_among_others(f):
+    copy = f.top / "damaged"
+    shutil.copytree(f.set, copy)
+    (copy / "flocker/user1.crt").write_text("nonsense")
+    (copy / "docker/client/cert.pem").write_bytes((f.docker / "client/cert.pem").read_bytes()[:300])
+    os.chmod(copy / "docker/ca-key.pem", 0o644)
+    found = faults(copy)
+    expect([path for path, _ in found], ["docker/client/cert.pem", "flocker/user1.crt", "docker/ca.pem"], found)
+    expect_in("it is no certificate in PEM (bad end line); put the right one there, with its key, or make it anew", found[0][1])
+    expect_in("\n10 certificates, 3 faults\n", run("verify", copy).out)
+    expect_in("it is no certificate in PEM", run("verify", copy / "flocker/user1.crt").out)
+
+
+def test_a_damaged_authority_is_one_fault(f):
+    copy = f.top / "damaged-authority"
+    shutil.copytree(f.set, copy)
+    (copy / "flocker/cluster.crt").write_text("")
+    found = faults(copy)
+    expect([path for path, _ in found], ["flocker/cluster.crt"], found)
+
+
+def test_what_a_set_lacks_is_named(f):
+    def lost(*paths):
+        copy = f.top / f"lost-{next(f.count)}"
+        shutil.copytree(f.set, copy)
+        for path in paths:
+            shutil.rmtree(copy / path) if (copy / path).is_dir() else (copy / path).unlink()
+        return [(path, sentence) for path, sentence in faults(copy) if "missing" in sentence]
+
+    node, what = f.nodes[1], "is missing; put it back, with its key, or make a new set with 'certs create'"
+    for gone, path, name in ((("flocker/nodes/1/plugin.crt", "flocker/nodes/1/plugin.key"), "flocker/nodes/1", "plugin.crt"),
+                             ((f"flocker/nodes/1/{node}.crt", f"flocker/nodes/1/{node}.key"), "flocker/nodes/1", "<uuid>.crt"),
+                             (("flocker/cluster.crt",), "flocker", "cluster.crt"),
+                             (("flocker/control-10.0.0.1.crt", "flocker/control-10.0.0.1.key"), "flocker", "control-<host>.crt"),
+                             (("flocker/user1.crt", "flocker/user1.key"), "flocker", "<user>.crt"),
+                             (("flocker/nodes",), "flocker", "nodes/"),
+                             (("flocker/nodes/1",), "flocker/nodes", "1/"),
+                             (("docker/ca.pem",), "docker", "ca.pem"),
+                             (("docker/client/ca.pem",), "docker/client", "ca.pem"),
+                             (("docker/control/cert.pem",), "docker/control", "cert.pem"),
+                             (("docker/client",), "docker", "client/"),
+                             (("docker/control",), "docker", "control/")):
+        found = lost(*gone)
+        expect([one for one, _ in found], [path], f"{gone} {found}")
+        expect_in(f"{path}: {name} {what}", found[0][1])
+    found = lost("flocker/nodes/2/plugin.crt", "flocker/nodes/2/plugin.key", f"flocker/nodes/2/{f.nodes[2]}.crt", f"flocker/nodes/2/{f.nodes[2]}.key")
+    expect([path for path, _ in found], ["flocker/nodes/2"] * 2, found)
+
+
+def test_what_an_installed_folder_lacks_is_named(f):
+    etc = f.top / "etc-lacking"
+    etc.mkdir(mode=0o700)
+    shutil.copy(f.flocker / "cluster.crt", etc / "cluster.crt")
+    for kind in ("crt", "key"):
+        shutil.copy(f.flocker / f"nodes/1/{f.nodes[1]}.{kind}", etc / f"node.{kind}")
+    expect_in("plugin.crt is missing", faults(etc)[0][1])
+    for kind in ("crt", "key"):
+        (etc / f"node.{kind}").unlink()
+        shutil.copy(f.flocker / f"nodes/1/plugin.{kind}", etc)
+    expect_in("node.crt is missing", faults(etc)[0][1])
+    for kind in ("crt", "key"):
+        shutil.copy(f.flocker / f"control-10.0.0.1.{kind}", etc / f"control-service.{kind}")
+    expect(faults(etc), [], "a control service needs no node's certificate")
+
+
 def test_a_certificate_of_another_cluster_is_named(f):
     other = another(f)
     fault(f, lambda c: shutil.copy(other / "flocker/control-10.0.0.1.crt", c / "flocker/control-10.0.0.1.crt"),
@@ -434,10 +507,12 @@ def test_hostile_files_are_named_and_nothing_hangs(f):
                               (good + good, "it holds more than one certificate"), (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it is no certificate in PEM"),
                               (b"x" * 300000, "it has more than 262144 bytes"), (good[:200] + b"!" + good[201:], "it is no certificate in PEM")):
         (bad / "x.pem").write_bytes(content)
-        done = run("verify", bad)
-        expect(done.status, 65, done.err)
-        expect_in("x.pem", done.err)
-        expect_in(sentence, done.err)
+        judged, shown = run("verify", bad), run("show", bad)
+        expect((judged.status, judged.err, shown.status), (65, "", 65), judged.out + shown.err)
+        for told in (judged.out, shown.err):
+            expect_in("x.pem", told)
+            expect_in(sentence, told)
+        expect_in("\n0 certificates, 1 fault\n", judged.out)
     (bad / "x.pem").unlink()
     os.mkfifo(bad / "x.pem")
     expect_in("expected a regular file", run("show", bad).err)

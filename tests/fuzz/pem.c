@@ -3,9 +3,9 @@
 #include "certs/set.h"
 #include "tests/fuzz/target.h"
 
-static void ignore(const SetMember *member, const char *sentence, void *userdata)
+static void ignore(const char *path, const char *sentence, void *userdata)
 {
-        (void)member;
+        (void)path;
         (void)userdata;
         if (!sentence[0])
                 abort();
