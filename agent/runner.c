@@ -149,7 +149,7 @@ static void fail(Run *run, int code, const Error *error)
         if (run->step->undo(run->role, &undoing) < 0)
                 role_say(run->role,
                         ROLE_WARNING,
-                        "what %s changed could not be put back: %s",
+                        "not all is as it was before %s: %s",
                         run->step->name,
                         undoing.text);
 }

@@ -230,11 +230,11 @@ int step_put_docker_back(Role *role, Error *ret_error)
                 r = role_get_systemd(role, &systemd, ret_error);
         if (r == 0)
                 r = systemd_reload(systemd, deadline, ret_error);
-        if (r == 0)
-                r = systemd_restart(systemd, UNIT, deadline, ret_error);
-        if (r == 0)
-                role_say(role, ROLE_NOTE, "the engine's configuration was put back as it was");
-        return r;
+        if (r < 0)
+                return r;
+        role_say(role, ROLE_NOTE, "the engine's configuration was put back as it was");
+        r = systemd_restart(systemd, UNIT, deadline, ret_error);
+        return r < 0 ? error_prefix(ret_error, r, "with its former configuration too") : 0;
 }
 
 /* On one line, for a person. */

@@ -282,7 +282,10 @@ def test_the_engine_is_put_back_when_it_does_not_come_up():
         (control.root / "etc/docker/daemon.json").write_text(was)
         found = control.run("control", *PLAIN, "--swarm=builtin")
         expect(found.status != 0, True)
-        expect_in("configure-docker: cannot restart 'docker.service': its job ended as 'failed' (result exit-code, status 1)", found.out)
+        expect_in("configure-docker: cannot restart 'docker.service': its job ended as 'failed' (result exit-code, status 1); it said: "
+                  "dockerd: unable to configure the Docker daemon with file /etc/docker/daemon.json: the following directives don't match any configuration option: no-such-directive", found.out)
+        expect_in("the engine's configuration was put back as it was", found.out)
+        expect_in("not all is as it was before configure-docker: with its former configuration too: cannot restart 'docker.service'", found.out)
         expect(control.read("etc/docker/daemon.json"), was)
         expect((control.root / "etc/systemd/system/docker.service.d/flocker-bootstrap.conf").exists(), False)
 
