@@ -19,9 +19,9 @@
 /* Appends the last `lines` messages about `unit` ("docker.service"), oldest first, one a line: its
  * processes' own, systemd's about it, and those that name it as their object, as journalctl -u has
  * it. `root` is the folder that the machine's files lie below ("/": this machine); /var/log/journal
- * and /run/log/journal are looked at; below a root that is not "/" and has neither (a rehearsal's, which
- * runs no journald) var/log/units/<unit>.log stands for them. What does not fit into the buffer's bound is left out, the
- * oldest first.
+ * and /run/log/journal are looked at; below a root that is not "/" and has neither (a rehearsal's,
+ * which runs no journald) var/log/units/<unit>.log stands for them. What does not fit into the
+ * buffer's bound is left out, the oldest first.
  *
  * 0 with nothing appended: the unit has said nothing. -ENOENT: no journal there; -EPROTONOSUPPORT,
  * -EBADMSG, -EACCES …: a file or folder that cannot be read, named in the sentence; what the other

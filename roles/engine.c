@@ -215,7 +215,7 @@ static int put_file_back(const Role *role, const char *kept, const char *path, E
 int step_put_docker_back(Role *role, Error *ret_error)
 {
         Usec deadline = clock_deadline(role->clock, BACK_TIME);
-        Systemd *systemd;
+        Systemd *systemd = NULL;
         int r;
 
         if (!files_are_there(role->root_fd, (const char *const[]){PATH_DOCKER_BEFORE, NULL}))
