@@ -255,7 +255,7 @@ def watch_command_lines(stop, seen):
         for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 seen.add(path.read_bytes())
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def test_no_secret_is_told_anywhere(fixture):
@@ -272,7 +272,7 @@ def test_no_secret_is_told_anywhere(fixture):
             path = write_document(fixture, handle, **more)
             path.write_text(path.read_text().replace("--role=control", f"--role={role}"))
             words = [f"--role={role}"] + ([f"--keys={fixture.keys}"] if role == "control" else [])
-            for extra in ([], ["--fault=verify:fail"], ["--again", "--dry-run"], ["--json", "--fault=signal:kill"]):
+            for extra in ([], ["--fault=verify:fail"], ["--again", "--dry-run", "--json"]):
                 found = finish(cloud.machines[number].start(*words, *extra, document=path))
                 told.append((f"{role} {extra}", found.out))
                 if not extra:
