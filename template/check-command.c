@@ -12,6 +12,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define FILES_MAX     1024
+#define JSON_TEXT_MAX (256U * 1024U * 1024U) /* bytes of all findings */
+
 #define NAME_WIDTH     22
 #define SEVERITY_WIDTH 9
 
@@ -48,7 +51,7 @@ static const CommandLine line = {
         .options = options,
         .n_options = ELEMENTS(options),
         .min_operands = 0,
-        .max_operands = 1024,
+        .max_operands = FILES_MAX,
 };
 
 static void print_rules(void)
@@ -196,10 +199,13 @@ static void summarize(const Checking *checking)
 
 static int print_json(const Json *list, Error *ret_error)
 {
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(SIZE_MAX / 2);
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(JSON_TEXT_MAX);
 
-        if (json_format(list, JSON_INDENTED, &text) < 0)
-                return error_set(ret_error, -ENOMEM, "cannot print: %m");
+        int r;
+
+        r = json_format(list, JSON_INDENTED, &text);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot print: %m");
         (void)fwrite(buffer_text(&text), 1, text.size, stdout);
         return 0;
 }

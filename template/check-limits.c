@@ -229,7 +229,7 @@ static void tell_user_data(Check *check, bool surely)
         while (check_next_machine(check, &machine)) {
                 const YamlNode *text = check_user_data(check, machine.settings);
                 Measure found =
-                        text ? measure(check, text, text->tag && text->tag[1] == 'B') : (Measure){};
+                        text ? measure(check, text, text_equal(text->tag, "!Base64")) : (Measure){};
 
                 if (surely && found.written > USER_DATA_MAX)
                         check_tell(check,

@@ -324,6 +324,35 @@ static void look_at_maps(Check *check)
                 look_for_maps(check, template->outputs[i].value, CFN_IN_VALUE);
 }
 
+static void look_at_shown_name(Check *check, const YamlNode *node, void *userdata)
+{
+        const char *nearest;
+
+        (void)userdata;
+        if (!check_is_literal(node) || cfn_template_parameter(check->template, node->text))
+                return;
+        nearest = cfn_template_nearest(check->template, CFN_PARAMETERS, node->text);
+        check_tell(check,
+                node,
+                "the console is told of a parameter '%.100s' that the template does not have%s%s%s",
+                node->text,
+                nearest ? " (did you mean '" : "",
+                nearest ? nearest : "",
+                nearest ? "'?)" : "");
+}
+
+static void look_at_interface(Check *check)
+{
+        const YamlNode *metadata = check->template->metadata;
+        const YamlNode *interface =
+                metadata ? yaml_member(metadata, "AWS::CloudFormation::Interface") : NULL;
+        const YamlNode *labels = interface ? yaml_member(interface, "ParameterLabels") : NULL;
+
+        check_visit(check, interface, "ParameterGroups/*/Parameters/*", look_at_shown_name, NULL);
+        for (size_t i = 0; labels && labels->kind == YAML_MAPPING && i < labels->count; i++)
+                look_at_shown_name(check, labels->keys[i], NULL);
+}
+
 static void look_at_parameter_types(Check *check)
 {
         for (size_t i = 0; i < check->template->n_parameters; i++) {
@@ -373,6 +402,11 @@ const CheckRule check_references_rules[] = {
                 "Fn::FindInMap with a key that the mapping does not have",
                 FUNCTIONS,
                 look_at_maps},
+        {"interface",
+                CHECK_WARNING,
+                "a group or a label, for the console, of a parameter that is not there",
+                "CloudFormation Template Reference, AWS::CloudFormation::Interface",
+                look_at_interface},
         {"reference-may-fail",
                 CHECK_WARNING,
                 "a reference to a resource that exists only under a condition",
