@@ -130,8 +130,7 @@ static void look_at_zone(Check *check, const YamlNode *node, void *userdata)
         const CfnResource *instance = userdata;
         const YamlNode *taken = NULL;
 
-        (void)cfn_syntax_walk(
-                check->template, node, CFN_IN_VALUE, refer_to_zone, (void *)&taken, NULL);
+        check_walk(check, node, refer_to_zone, (void *)&taken);
         if (taken)
                 check_tell(check,
                         taken,
@@ -215,13 +214,8 @@ static void look_at_public(Check *check)
                 const CfnOutput *output = &check->template->outputs[i];
                 Public public = {check, output->name};
 
-                if (output->value && !output->condition)
-                        (void)cfn_syntax_walk(check->template,
-                                output->value,
-                                CFN_IN_VALUE,
-                                refer_to_public,
-                                &public,
-                                NULL);
+                if (!output->condition)
+                        check_walk(check, output->value, refer_to_public, &public);
         }
 }
 

@@ -28,37 +28,42 @@ static void look_at_inline_size(Check *check)
                         CFN_TEMPLATE_SIZE_INLINE_MAX);
 }
 
+static void look_at_description(
+        Check *check, const YamlNode *node, const char *name, const char *text, size_t max)
+{
+        if (text && strlen(text) > max)
+                check_tell(check,
+                        node,
+                        "%s: its description has %zu bytes; CloudFormation takes %zu",
+                        name,
+                        strlen(text),
+                        max);
+}
+
 static void look_at_descriptions(Check *check)
 {
         const CfnTemplate *template = check->template;
-        const char *text = template->description;
         const YamlNode *root = yaml_root(template->document);
 
-        if (text && strlen(text) > DESCRIPTION_MAX)
-                check_tell(check,
-                        yaml_member(root, "Description"),
-                        "Description: it has %zu bytes; CloudFormation takes %u",
-                        strlen(text),
-                        DESCRIPTION_MAX);
+        look_at_description(check,
+                yaml_member(root, "Description"),
+                "template",
+                template->description,
+                DESCRIPTION_MAX);
         for (size_t i = 0; i < template->n_parameters; i++) {
-                text = template->parameters[i].description;
-                if (text && strlen(text) > PARAMETER_TEXT_MAX)
-                        check_tell(check,
-                                template->parameters[i].key,
-                                "%s: its description has %zu bytes; CloudFormation takes %u",
-                                template->parameters[i].name,
-                                strlen(text),
-                                PARAMETER_TEXT_MAX);
+                const CfnParameter *parameter = &template->parameters[i];
+
+                look_at_description(check,
+                        parameter->key,
+                        parameter->name,
+                        parameter->description,
+                        PARAMETER_TEXT_MAX);
         }
         for (size_t i = 0; i < template->n_outputs; i++) {
-                text = template->outputs[i].description;
-                if (text && strlen(text) > DESCRIPTION_MAX)
-                        check_tell(check,
-                                template->outputs[i].key,
-                                "%s: its description has %zu bytes; CloudFormation takes %u",
-                                template->outputs[i].name,
-                                strlen(text),
-                                DESCRIPTION_MAX);
+                const CfnOutput *output = &template->outputs[i];
+
+                look_at_description(
+                        check, output->key, output->name, output->description, DESCRIPTION_MAX);
         }
 }
 

@@ -157,6 +157,12 @@ void check_visit_texts(Check *check, const YamlNode *node, CheckVisit visit, voi
                 visit_texts(check, node, false, visit, userdata);
 }
 
+void check_walk(const Check *check, const YamlNode *node, CfnVisit visit, void *userdata)
+{
+        if (node)
+                (void)cfn_syntax_walk(check->template, node, CFN_IN_VALUE, visit, userdata, NULL);
+}
+
 typedef struct Referring {
         const char *name;
         bool found;
@@ -177,8 +183,7 @@ bool check_refers(const Check *check, const YamlNode *node, const char *name)
 {
         Referring referring = {.name = name};
 
-        if (node)
-                (void)cfn_syntax_walk(check->template, node, CFN_IN_VALUE, refer, &referring, NULL);
+        check_walk(check, node, refer, &referring);
         return referring.found;
 }
 

@@ -82,6 +82,9 @@ const CfnResource *check_resource_of(const Check *check, const YamlNode *node);
 /* The parameter that `node` is a Ref (or a Fn::Sub of nothing else) of; NULL likewise. */
 const CfnParameter *check_parameter_of(const Check *check, const YamlNode *node);
 
+/* cfn_syntax_walk() over values; `node` NULL: nothing. */
+void check_walk(const Check *check, const YamlNode *node, CfnVisit visit, void *userdata);
+
 /* What launches machines: an instance, a launch template, a launch configuration. */
 typedef struct CheckMachine {
         const CfnResource *resource;

@@ -26,24 +26,15 @@ static void walk_all(Check *check, CfnVisit visit, void *userdata)
                         NULL);
         for (size_t i = 0; i < template->n_resources; i++) {
                 const CfnResource *resource = &template->resources[i];
-                const YamlNode *const nodes[] = {resource->properties,
-                        resource->metadata,
-                        resource->creation_policy,
-                        resource->update_policy};
 
-                for (size_t k = 0; k < ELEMENTS(nodes); k++)
-                        if (nodes[k])
-                                (void)cfn_syntax_walk(
-                                        template, nodes[k], CFN_IN_VALUE, visit, userdata, NULL);
+                check_walk(check, resource->properties, visit, userdata);
+                check_walk(check, resource->metadata, visit, userdata);
+                check_walk(check, resource->creation_policy, visit, userdata);
+                check_walk(check, resource->update_policy, visit, userdata);
         }
         for (size_t i = 0; i < template->n_outputs; i++) {
-                const YamlNode *const nodes[] = {
-                        template->outputs[i].value, template->outputs[i].export};
-
-                for (size_t k = 0; k < ELEMENTS(nodes); k++)
-                        if (nodes[k])
-                                (void)cfn_syntax_walk(
-                                        template, nodes[k], CFN_IN_VALUE, visit, userdata, NULL);
+                check_walk(check, template->outputs[i].value, visit, userdata);
+                check_walk(check, template->outputs[i].export, visit, userdata);
         }
 }
 
@@ -75,7 +66,7 @@ static int use(const CfnReference *reference, void *userdata, Error *ret_error)
         return 0;
 }
 
-/* Rules have functions of their own, in which Ref and Fn::FindInMap mean the same. */
+/* Rules have functions of their own, in which Ref means the same. */
 static void use_in_rules(const Used *used, const YamlNode *node)
 {
         for (size_t i = 0; node && i < node->count; i++) {
@@ -90,32 +81,26 @@ static void use_in_rules(const Used *used, const YamlNode *node)
         }
 }
 
-static void tell_unused(Check *check, const Used *used)
+static void tell_unused(Check *check, bool used, const char *what, const YamlNode *key)
 {
-        static const char *const advice = "nothing refers to it; take it out, or use it";
+        if (!used)
+                check_tell(check,
+                        key,
+                        "%s %s: nothing refers to it; take it out, or use it",
+                        what,
+                        key->text);
+}
+
+static void tell_all_unused(Check *check, const Used *used)
+{
         const CfnTemplate *template = check->template;
 
         for (size_t i = 0; i < template->n_parameters; i++)
-                if (!used->parameters[i])
-                        check_tell(check,
-                                template->parameters[i].key,
-                                "parameter %s: %s",
-                                template->parameters[i].name,
-                                advice);
+                tell_unused(check, used->parameters[i], "parameter", template->parameters[i].key);
         for (size_t i = 0; i < template->n_conditions; i++)
-                if (!used->conditions[i])
-                        check_tell(check,
-                                template->conditions[i].key,
-                                "condition %s: %s",
-                                template->conditions[i].name,
-                                advice);
+                tell_unused(check, used->conditions[i], "condition", template->conditions[i].key);
         for (size_t i = 0; i < template->n_mappings; i++)
-                if (!used->mappings[i])
-                        check_tell(check,
-                                template->mappings[i].key,
-                                "mapping %s: %s",
-                                template->mappings[i].name,
-                                advice);
+                tell_unused(check, used->mappings[i], "mapping", template->mappings[i].key);
 }
 
 static void look_at_unused(Check *check)
@@ -140,7 +125,7 @@ static void look_at_unused(Check *check)
         for (size_t i = 0; i < template->n_outputs; i++)
                 if (template->outputs[i].condition)
                         mark(&used, template->outputs[i].condition->text, CFN_TO_CONDITION);
-        tell_unused(check, &used);
+        tell_all_unused(check, &used);
 }
 
 /* Who refers: its own condition, and who it is. */
@@ -177,28 +162,16 @@ static void look_at_conditional(Check *check)
         const CfnTemplate *template = check->template;
 
         for (size_t i = 0; i < template->n_resources; i++) {
-                Referring referring = {
-                        check, template->resources[i].condition, template->resources[i].name};
+                const CfnResource *resource = &template->resources[i];
+                Referring referring = {check, resource->condition, resource->name};
 
-                if (template->resources[i].properties)
-                        (void)cfn_syntax_walk(template,
-                                template->resources[i].properties,
-                                CFN_IN_VALUE,
-                                refer_to_conditional,
-                                &referring,
-                                NULL);
+                check_walk(check, resource->properties, refer_to_conditional, &referring);
         }
         for (size_t i = 0; i < template->n_outputs; i++) {
-                Referring referring = {
-                        check, template->outputs[i].condition, template->outputs[i].name};
+                const CfnOutput *output = &template->outputs[i];
+                Referring referring = {check, output->condition, output->name};
 
-                if (template->outputs[i].value)
-                        (void)cfn_syntax_walk(template,
-                                template->outputs[i].value,
-                                CFN_IN_VALUE,
-                                refer_to_conditional,
-                                &referring,
-                                NULL);
+                check_walk(check, output->value, refer_to_conditional, &referring);
         }
 }
 

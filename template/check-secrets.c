@@ -103,9 +103,7 @@ static void look_for_secrets(
 {
         Showing showing = {check, name, where};
 
-        if (node)
-                (void)cfn_syntax_walk(
-                        check->template, node, CFN_IN_VALUE, refer_to_secret, &showing, NULL);
+        check_walk(check, node, refer_to_secret, &showing);
 }
 
 static void look_at_user_data(Check *check)

@@ -169,7 +169,7 @@ FAULTS = {
     "short-tags": [("!Sub", "'Fn::Base64: !Sub |'", instance("UserData: !Base64 !Sub '#!'"), instance("UserData: {Fn::Base64: !Sub '#! ${AWS::Region}'}"))],
 
     "through-s3": [("{\"Resources", "must go to CloudFormation through S3", of_size(51201), of_size(51200))],
-    "description-size": [("xxxxxx", "Description: it has 1025 bytes", f"Description: {'x' * 1025}\nResources: {{B: {{Type: AWS::S3::Bucket}}}}\n",
+    "description-size": [("xxxxxx", "template: its description has 1025 bytes", f"Description: {'x' * 1025}\nResources: {{B: {{Type: AWS::S3::Bucket}}}}\n",
                           f"Description: {'x' * 1024}\nResources: {{B: {{Type: AWS::S3::Bucket}}}}\n"),
                          ("P: ", "takes 4000", parameter(f"{{Type: String, Description: {'x' * 4001}}}"), parameter(f"{{Type: String, Description: {'x' * 4000}}}"))],
     "mapping-size": [("M: ", "M: it has 201 keys", mapped("[M, a0, AMI]").replace("us-east-1: {AMI: ami-0123456789abcdef0}", ", ".join(f"a{i}: {{AMI: x}}" for i in range(201))),
