@@ -113,11 +113,11 @@ static int refuse_unknown(
                 nearest ? "'?)" : "");
 }
 
-/* The function that `name` (a key, or a tag) spells; NULL: none. */
-static const Function *find(const char *name)
+/* The function that `name` spells, a key or a tag; NULL: none. */
+static const Function *find(const char *name, bool tag)
 {
         for (size_t i = 0; i < _CFN_FUNCTIONS; i++)
-                if (text_equal(functions[i].name, name) || text_equal(functions[i].tag, name))
+                if (text_equal(tag ? functions[i].tag : functions[i].name, name))
                         return &functions[i];
         return NULL;
 }
@@ -210,7 +210,7 @@ int cfn_syntax_call(const CfnTemplate *template,
         if (!tagged && !key)
                 return CFN_SYNTAX_PLAIN;
 
-        function = find(tagged ? node->tag : key->text);
+        function = find(tagged ? node->tag : key->text, tagged);
         if (!function) {
                 r = refuse_unknown(
                         template, tagged ? node : key, tagged ? node->tag : key->text, ret_error);

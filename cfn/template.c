@@ -473,11 +473,17 @@ const CfnCondition *cfn_template_condition(const CfnTemplate *template, const ch
         return NULL;
 }
 
+/* Asked for each reference: lengths differ more often than beginnings do. */
 const CfnResource *cfn_template_resource(const CfnTemplate *template, const char *name)
 {
-        for (size_t i = 0; i < template->n_resources; i++)
-                if (text_equal(template->resources[i].name, name))
-                        return &template->resources[i];
+        size_t length = strlen(name);
+
+        for (size_t i = 0; i < template->n_resources; i++) {
+                const CfnResource *resource = &template->resources[i];
+
+                if (resource->key->length == length && memcmp(resource->name, name, length) == 0)
+                        return resource;
+        }
         return NULL;
 }
 
