@@ -49,8 +49,8 @@ typedef struct ImagesBuild {
                 {"regions",                                                                 \
                         0,                                                                  \
                         OPTION_TEXT,                                                        \
-                        "REGION,…",                                                         \
-                        "where it is copied to",                                            \
+                        "REGIONS",                                                         \
+                        "where it is copied to, separated by commas",                                            \
                         offsetof(Arguments, build.regions)},                                \
                 {"copy-to-all-regions",                                                     \
                         0,                                                                  \

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -71,7 +72,7 @@ static void become(const PackerChild *child, const char *file, int output, pid_t
         environment[count] = NULL;
 
         (void)setpgid(0, 0);
-        (void)prctl(PR_SET_PDEATHSIG, SIGINT);
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* which Packer's first process passes on */
         (void)sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
         (void)signal(SIGPIPE, SIG_DFL);
@@ -89,7 +90,7 @@ static void become(const PackerChild *child, const char *file, int output, pid_t
 typedef struct Watch {
         const PackerChild *child;
         pid_t pid;
-        int output, signals;
+        int output, signals, life; /* life: a pidfd */
         Usec deadline;
         PackerChildEnd end;
         bool asked; /* it was asked to end */
@@ -110,7 +111,8 @@ static void ask_to_end(Watch *watch, PackerChildEnd why)
         watch->deadline = clock_deadline(&clock_system, LAST_WORDS_TIME);
         if (watch->child->interrupted)
                 watch->child->interrupted(watch->child->userdata);
-        (void)kill(watch->pid, SIGINT);
+        (void)kill(
+                -watch->pid, SIGINT); /* as a terminal would: Packer's first process ignores it */
 }
 
 static void give_line(Watch *watch)
@@ -150,12 +152,17 @@ static void take_signal(Watch *watch)
                 ask_to_end(watch, PACKER_CHILD_INTERRUPTED);
 }
 
+/* To the end of the output, or of the child: what it leaves running may hold the output open. */
 static void watch_output(Watch *watch)
 {
         bool more = true;
 
         while (more) {
-                struct pollfd fds[] = {{watch->output, POLLIN, 0}, {watch->signals, POLLIN, 0}};
+                struct pollfd fds[] = {
+                        {watch->output, POLLIN, 0},
+                        {watch->signals, POLLIN, 0},
+                        {watch->life, POLLIN, 0},
+                };
                 Usec left = clock_left(&clock_system, watch->deadline) / USEC_PER_MSEC;
 
                 if (poll(fds, ELEMENTS(fds), left < INT_MAX ? (int)left + 1 : INT_MAX) < 0 &&
@@ -163,6 +170,8 @@ static void watch_output(Watch *watch)
                         break;
                 if (fds[0].revents)
                         more = read_output(watch);
+                else if (fds[2].revents)
+                        more = false;
                 if (fds[1].revents)
                         take_signal(watch);
                 if (clock_passed(&clock_system, watch->deadline))
@@ -215,8 +224,8 @@ static void interrupting_signals(sigset_t *ret)
 int packer_child_run(
         const PackerChild *child, PackerChildEnd *ret_end, int *ret_status, Error *ret_error)
 {
-        Watch watch = {.child = child, .output = -1, .deadline = child->deadline};
-        _cleanup_(close) int signals = -1, output = -1;
+        Watch watch = {.child = child, .output = -1, .life = -1, .deadline = child->deadline};
+        _cleanup_(close) int signals = -1, output = -1, life = -1;
         _cleanup_(free) char *file = NULL;
         sigset_t set, before;
         int status = 0, r;
@@ -231,8 +240,10 @@ int packer_child_run(
         r = start(child, file, &watch, ret_error);
         output = watch.output;
         if (r == 0) {
+                watch.life = life = pidfd_open(watch.pid, 0);
                 watch_output(&watch);
                 status = wait_end(&watch);
+                (void)kill(-watch.pid, SIGKILL); /* plugins that outlived it */
         }
         (void)sigprocmask(SIG_SETMASK, &before, NULL);
         if (r < 0)

@@ -28,8 +28,9 @@ typedef enum PackerChildEnd {
 
 /* Runs it to its end, in a process group of its own, with standard input closed, standard error
  * ours, and our environment less what lets Packer call home. SIGINT, SIGTERM and SIGHUP to us, and
- * the deadline, become one SIGINT to it, on which Packer removes what it has made; it is killed by
- * a second one, or 10 minutes later. It gets SIGINT also when we die. *ret_status is its exit
- * status, 128 + n for signal n. -ENOENT, -EACCES: no such program, with the sentence. */
+ * the deadline, become one SIGINT to its group, on which Packer removes what it has made; it is
+ * killed by a second one, or 10 minutes later. What it leaves running in its group is killed, and
+ * not waited for. It gets SIGTERM when we die. *ret_status is its exit status, 128 + n for signal
+ * n. -ENOENT: no such program, with the sentence. */
 int packer_child_run(
         const PackerChild *child, PackerChildEnd *ret_end, int *ret_status, Error *ret_error);

@@ -125,6 +125,10 @@ def test_completion_of_values_that_the_programs_take():
     expect(complete("flocker-bootstrap", "flocker-bootstrap --role=c"), ["control", "client"])
     expect(complete("flocker-bootstrap", "flocker-bootstrap run --role a"), ["agent"])
     expect(complete("flocker-rehearsal", "flocker-rehearsal --machines="), ["processes", "nspawn"])
+    for option in ("distribution", "arch", "provider"):
+        for value in complete("flocker-template", f"flocker-template images latest --{option}="):
+            done = run(PROGRAMS["flocker-template"], "images", "latest", f"--{option}={value}", "--region=none")
+            expect_in("cannot use the region 'none'", done.stderr, value)
 
 
 def test_completion_of_steps():

@@ -31,6 +31,7 @@ say message '    amazon-ebs: Instance ID: i-0123'
 say message '    amazon-ebs: hello%!(PACKER_COMMA) world'
 case "${HOW:-well}" in
 killed) kill -9 $$ ;;
+plugin) sleep 50 & echo $! >"$LOG.plugin" ;; # it holds standard output, and outlives us
 interrupted)
     trap 'say error "Cancelling build after receiving interrupt"; say say "==> amazon-ebs: Terminating the source AWS instance..."
         printf "1,amazon-ebs,error,Cancelled\n"; exit 1' INT
@@ -216,6 +217,15 @@ def test_an_interrupt_is_passed_on_once(setting):
     status, out, err = interrupt(setting, "stubborn", signal.SIGTERM, signal.SIGINT)
     expect((status, out), (75, ""), err)
     expect_in("instance i-0123: aws ec2 terminate-instances", err)
+
+
+def test_a_plugin_that_outlives_packer_is_not_waited_for(setting):
+    began = time.monotonic()
+    done = setting.build(HOW="plugin")
+    expect((done.status, json.loads(done.out)["us-west-1"]["AMI"]), (0, setting.image), done.err)
+    expect(time.monotonic() - began < 30, True, "it was waited for")
+    state = pathlib.Path(f"/proc/{(setting.folder / 'log.plugin').read_text().strip()}/stat")
+    expect(state.exists() and state.read_text().split()[2] != "Z", False, "it still runs")
 
 
 def test_what_takes_too_long_is_ended(setting):

@@ -82,9 +82,10 @@ class Machine:
 
     def make_keys_known(self):
         """What cloud-init does at a first boot, and cleaning takes away: ours, and the machine's own."""
-        ssh = self.root / "root/.ssh"
-        ssh.mkdir(mode=0o700, exist_ok=True)
-        (ssh / "authorized_keys").write_text((self.folder / "key.pub").read_text())
+        script = ("id admin >/dev/null 2>&1 || useradd --create-home --shell /bin/bash admin; "
+                  "echo 'admin ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/90-cloud-init-users; "
+                  "mkdir -p -m 700 /home/admin/.ssh; cat >/home/admin/.ssh/authorized_keys; chown -R admin: /home/admin/.ssh")
+        subprocess.run(["chroot", self.root, "/bin/bash", "-c", script], input=(self.folder / "key.pub").read_text(), text=True, check=True)
         subprocess.run(["ssh-keygen", "-q", "-A", "-f", self.root], check=True)
 
     def boot(self):
@@ -130,7 +131,7 @@ class Machine:
 
     def ssh(self, *words):
         return self.execute("ssh", "-i", self.key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                            "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=2", "root@127.0.0.1", *words, timeout=60)
+                            "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=2", "admin@127.0.0.1", *words, timeout=60)
 
     def inside(self, *words):
         """In the machine, by way of its init's namespaces: also once no key lets anybody in."""
@@ -139,7 +140,7 @@ class Machine:
 
     def builders(self):
         """Packer's builder that makes no machine, and comes into this one."""
-        return [{"type": "null", "name": "machine", "ssh_host": "127.0.0.1", "ssh_username": "root",
+        return [{"type": "null", "name": "machine", "ssh_host": "127.0.0.1", "ssh_username": "admin",
                  "ssh_private_key_file": str(self.key), "ssh_timeout": "30s"}]
 
     def end(self):

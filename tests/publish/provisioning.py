@@ -96,9 +96,11 @@ def test_an_interrupt_ends_packer(setting):
     while "Uploading" not in process.stderr.readline():
         pass
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=150)
     expect((process.returncode, out), (75, ""), err)
+    expect_in("Cancelling build after receiving interrupt", err)
     expect_in("cannot build the image of step docker: interrupted", err)
+    expect("install: this is image" in err, False, "it went on to the end")
 
 
 def test_step_docker_with_classic_swarm(setting):
@@ -116,7 +118,7 @@ def test_step_docker_with_classic_swarm(setting):
     expect((stamp["version"], stamp["step"], stamp["docker"][:5], stamp["swarm"], stamp["flocker"], stamp["flocker-bootstrap"]),
            ("0.1.0", "docker", "20.10", "1.2.9", "", "0.1.0"))
     expect(setting.inside("ls -d /etc/flocker /etc/docker/key.json /etc/hostname /etc/ssh/ssh_host_* /var/lib/cloud /root/.docker "
-                          "/root/.ssh/authorized_keys /tmp/flocker-image 2>/dev/null || true; wc -c </etc/machine-id; hostname; cat /etc/hosts"),
+                          "/home/admin/.ssh/authorized_keys /tmp/flocker-image 2>/dev/null || true; wc -c </etc/machine-id; hostname; cat /etc/hosts"),
            "0\nlocalhost\n127.0.0.1 localhost\n")
 
 
