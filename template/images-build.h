@@ -49,8 +49,8 @@ typedef struct ImagesBuild {
                 {"regions",                                                                 \
                         0,                                                                  \
                         OPTION_TEXT,                                                        \
-                        "REGIONS",                                                         \
-                        "where it is copied to, separated by commas",                                            \
+                        "REGIONS",                                                          \
+                        "where copies go, separated by commas",                             \
                         offsetof(Arguments, build.regions)},                                \
                 {"copy-to-all-regions",                                                     \
                         0,                                                                  \
