@@ -422,6 +422,23 @@ static void on_link(const char *text, void *userdata)
         printf("  %s\n", text);
 }
 
+/* What of a machine's way from launch to signal is ours to make shorter. */
+static void print_shares(const Timeline *timeline)
+{
+        char whole[CLOCK_SPAN_MAX], ours[CLOCK_SPAN_MAX], waiting[CLOCK_SPAN_MAX];
+        TimelineShare share;
+
+        printf("\nLaunch to signal:\n");
+        for (size_t i = 0; i < timeline->n_machines; i++)
+                if (timeline_share(&timeline->machines[i], &share))
+                        printf("  %-28s %s, of which %s ours (%u %%), %s waiting for others\n",
+                                timeline->machines[i].name,
+                                clock_format_span(share.whole, whole),
+                                clock_format_span(share.ours, ours),
+                                (unsigned)(share.ours * 100 / share.whole),
+                                clock_format_span(share.waiting, waiting));
+}
+
 static int draw(const Rehearsal *rehearsal, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer svg = BUFFER_INIT(SVG_MAX);
@@ -439,13 +456,15 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
         for (size_t i = 0; i < stack_count_instances(rehearsal->stack) && r == 0; i++) {
                 StackInstance instance = stack_get_instance(rehearsal->stack, i);
 
-                r = timeline_add(timeline, instance.name, instance.root, ret_error);
+                r = timeline_add(
+                        timeline, instance.name, instance.root, instance.launched, ret_error);
         }
         if (r < 0)
                 return r;
         if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
                 printf("\nCritical path:\n");
                 timeline_explain(timeline, on_link, NULL);
+                print_shares(timeline);
         }
         if (!rehearsal->arguments.timeline)
                 return 0;

@@ -459,6 +459,7 @@ StackInstance stack_get_instance(const Stack *stack, size_t index)
                 .root = resource->root,
                 .id = resource->instance_id,
                 .address = resource->address,
+                .launched = resource->instance ? instance_launched(resource->instance) : 0,
                 .metadata = resource->instance ? instance_metadata(resource->instance) : NULL,
         };
 }

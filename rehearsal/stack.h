@@ -80,6 +80,7 @@ typedef struct StackInstance {
         const char *root;
         const char *id;
         const char *address;
+        Usec launched;        /* wall; 0: it is not there any more */
         const char *metadata; /* endpoint; NULL: it is not there any more */
 } StackInstance;
 size_t stack_count_running(const Stack *stack); /* whose user-data has not ended yet */

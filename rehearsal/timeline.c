@@ -64,7 +64,43 @@ static void take_event(TimelineMachine *machine, const Json *json)
         }
 }
 
-int timeline_add(Timeline *timeline, const char *name, const char *root, Error *ret_error)
+static const TimelineStep *find_signal(const TimelineMachine *machine)
+{
+        for (size_t i = 0; i < machine->n_steps; i++)
+                if (text_equal(machine->steps[i].name, "signal"))
+                        return &machine->steps[i];
+        return NULL;
+}
+
+static bool has_signalled(const TimelineMachine *machine)
+{
+        const TimelineStep *step = find_signal(machine);
+
+        return step && step->end > 0 && !step->failed && !step->skipped;
+}
+
+bool timeline_share(const TimelineMachine *machine, TimelineShare *ret)
+{
+        TimelineShare share = {};
+        const TimelineStep *last = find_signal(machine);
+
+        if (!has_signalled(machine) || machine->booted == 0 || last->end <= machine->booted)
+                return false;
+        for (size_t i = 0; i < machine->n_steps; i++) {
+                const TimelineStep *step = &machine->steps[i];
+
+                if (step->waiting > 0 && step->end > step->waiting)
+                        share.waiting += step->end - step->waiting;
+        }
+        share.whole = last->end - machine->booted;
+        share.ours = last->end - machine->steps[0].start;
+        share.ours -= usec_min(share.ours, share.waiting);
+        *ret = share;
+        return true;
+}
+
+int timeline_add(
+        Timeline *timeline, const char *name, const char *root, Usec booted, Error *ret_error)
 {
         TimelineMachine *machine = &timeline->machines[timeline->n_machines];
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(JOURNAL_MAX);
@@ -77,7 +113,7 @@ int timeline_add(Timeline *timeline, const char *name, const char *root, Error *
         r = path ? file_read(AT_FDCWD, path, JOURNAL_MAX, &text, ret_error) : -ENOMEM;
         if (r < 0 && r != -ENOENT)
                 return r;
-        *machine = (TimelineMachine){};
+        *machine = (TimelineMachine){.booted = booted};
         (void)text_put(machine->name, sizeof(machine->name), name);
         timeline->n_machines++;
 
@@ -90,6 +126,8 @@ int timeline_add(Timeline *timeline, const char *name, const char *root, Error *
                         continue;
                 of_run = json_text(json_member(json, "run"));
                 if (!text_equal(run, of_run)) {
+                        if (has_signalled(machine))
+                                break;
                         (void)text_put(run, sizeof(run), of_run ? of_run : "");
                         machine->n_steps = 0;
                 }

@@ -35,9 +35,16 @@ typedef struct Timeline {
         size_t n_machines;
 } Timeline;
 
-/* Reads a journal of steps (journal.jsonl below `root`) into a new machine of the timeline; the
- * last run's steps count. One without a journal has no steps. */
-int timeline_add(Timeline *timeline, const char *name, const char *root, Error *ret_error);
+/* Reads a journal of steps (journal.jsonl below `root`) into a new machine of the timeline. The
+ * run that signalled counts, else the last one. One without a journal has no steps. */
+int timeline_add(
+        Timeline *timeline, const char *name, const char *root, Usec booted, Error *ret_error);
+
+/* From a machine's launch to its signal: whose time it was. False: it has not signalled. */
+typedef struct TimelineShare {
+        Usec whole, ours, waiting; /* `ours` is without what it waited for other machines */
+} TimelineShare;
+bool timeline_share(const TimelineMachine *machine, TimelineShare *ret);
 
 int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error);
 
