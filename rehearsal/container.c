@@ -14,9 +14,11 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NSPAWN          "/usr/bin/systemd-nspawn"
+#define NSPAWN_REBOOT   133 /* its exit status when a machine that keeps its unit wants a reboot */
 #define OUTPUT          "var/log/cloud-init-output.log"
 #define RESULT          "var/lib/cloud/data/result.json"
 #define RESULT_MAX      (64U * 1024U)
@@ -195,10 +197,14 @@ static void on_watch(void *userdata)
 static void on_ended(int status, void *userdata)
 {
         Container *container = userdata;
+        Error error = ERROR_INIT;
 
-        (void)status;
         container->child = event_child_free(container->child);
         container->booting = false;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != NSPAWN_REBOOT)
+                return;
+        if (container_start(container, &error) < 0)
+                (void)fprintf(stderr, "flocker-rehearsal: %s\n", error.text);
 }
 
 /* In the child: nspawn shares its caller's control groups, so it gets the machine's own. */

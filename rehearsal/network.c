@@ -172,8 +172,10 @@ static int change_address(
         int socket_fd, uint16_t type, unsigned index, const char *address, unsigned char length)
 {
         Request request;
-        struct ifaddrmsg *message =
-                begin_request(&request, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(*message));
+        struct ifaddrmsg *message = begin_request(&request,
+                type,
+                type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0,
+                sizeof(*message));
         struct in_addr number;
 
         if (inet_pton(AF_INET, address, &number) != 1)
@@ -358,12 +360,12 @@ int network_move(NetworkEnd *end, const char *from, const char *to, Error *ret_e
         unsigned index = 0;
         int r = find_index(end, &index);
 
+        if (r == 0) /* first: a second address of a network goes with the first */
+                r = change_address(end->socket_fd, RTM_DELADDR, index, from, PREFIX_LENGTH);
         if (r == 0)
                 r = change_address(end->socket_fd, RTM_NEWADDR, index, to, PREFIX_LENGTH);
         if (r == 0)
-                r = change_address(end->socket_fd, RTM_DELADDR, index, from, PREFIX_LENGTH);
-        if (r == 0)
-                r = add_default_route(end->socket_fd); /* it went with the first address */
+                r = add_default_route(end->socket_fd); /* so does the way out */
         return r < 0 ? error_set(ret_error, r, "cannot move '%s' to '%s': %m", from, to) : 0;
 }
 

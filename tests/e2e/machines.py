@@ -95,6 +95,18 @@ def steps_done(out):
     return set(re.findall(r"^(\S+) +done in", out, re.M))
 
 
+def template_of(*words, nodes=None, timeout=None):
+    """What flocker-template create prints, with these nodes alone, and a time-out as short as CloudFormation allows."""
+    template = json.loads(subprocess.run([TEMPLATE, "create", *words], check=True, capture_output=True, text=True).stdout)
+    for part in ("Resources", "Outputs") if nodes else ():
+        for name in [name for name in template[part] if re.match(r"(Control|Agent|Client)Node", name) or part == "Outputs"]:
+            if not name.startswith(nodes) or (part == "Outputs" and not name.endswith("IP")):
+                del template[part][name]
+    if timeout:
+        template["Parameters"]["Timeout"].update(Default=str(timeout), MinValue=1)
+    return template
+
+
 class Machine:
     def __init__(self, stack, found):
         self.stack, self.name, self.id, self.address = stack, found["name"], found["id"], found["address"]
@@ -251,6 +263,12 @@ class Stack:
 
     def __getitem__(self, name):
         return self.machines()[name]
+
+    def remains(self, name):
+        """What is left of a machine that a rollback has taken away: its files."""
+        (folder,) = self.folder.glob("flocker-rehearsal.*")
+        return Machine(self, {"name": name, "id": None, "address": None, "leader": 0, "root": folder / name, "console": folder / f"{name}.console",
+                              "userData": ""})
 
     def bucket(self):
         return re.search(r'store: "s3://([^"/]+)', next(iter(self.machines().values())).user_data)[1]

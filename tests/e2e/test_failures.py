@@ -1,0 +1,141 @@
+"""What fails on real machines: the reason is known within a second of being final, wherever people look; the evidence is kept; the stack rolls back."""
+
+import json
+import re
+
+from machines import Stack, template_of
+from tap import expect, expect_in, main
+
+PROMISE = 1.0  # seconds from the error to the FAILURE
+CONTROL = ("ControlNode",)
+SERVICES, SIGNALS = "172.31.7.1", "172.31.7.2"
+CONSOLE_WORDS = re.compile(r"\s+")
+
+
+def control_alone(timeout=None):
+    return template_of("--agents=1", "--components=docker,swarm", nodes=CONTROL, timeout=timeout)
+
+
+def unit(text, name="early"):
+    """A unit that runs in front of cloud-init's last stage, as files of a layer."""
+    return {f"etc/systemd/system/{name}.service": text,
+            f"etc/systemd/system/cloud-final.service.d/{name}.conf": f"[Unit]\nWants={name}.service\nAfter={name}.service\n"}
+
+
+def oneshot(command, name="early"):
+    return unit(f"[Unit]\nDefaultDependencies=no\nAfter=cloud-init.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={command}\n", name)
+
+
+def blocked(*addresses):
+    rules = "".join(f"nft add rule ip test out ip daddr {address} drop; " for address in addresses)
+    return oneshot("/bin/sh -c 'nft add table ip test; nft add chain ip test out { type filter hook output priority 0 \\\\; }; " + rules + "'")
+
+
+def failed_step(machine):
+    """(when, step, reason) of the run that failed."""
+    events = [event for run in machine.steps() for event in run if event["event"] == "failed"]
+    expect(len(events) >= 1, True, f"a step that failed: {machine.steps()}")
+    return events[0]["usec"] / 1e6, events[0]["step"], events[0]
+
+
+def fails(files, step, *said, stored=True, timeout=None):
+    """A stack whose control node has these files: it rolls back for this reason, told within a second, everywhere."""
+    with Stack(template=control_alone(timeout), layers={"ControlNode": files}) as stack:
+        when, found = stack.wait_line(r"CREATE_FAILED +AWS::CloudFormation::WaitCondition +\S+ +(.*)")
+        reason = found[1]
+        stack.wait(status="ROLLBACK_COMPLETE")
+        machine = stack.remains("ControlNode")
+        for part in (f"control (i-0", f"): {step}: ", *said):
+            expect_in(part, reason, "the reason")
+        at, failed, _ = failed_step(machine)
+        expect(failed, step)
+        expect(when - at < PROMISE, True, f"FAILURE came {when - at:.2f} s behind the error")
+        sentence = re.search(r"'(control .*?)(; evidence[^']*)?' for uniqueId", reason)[1]
+        expect_in(sentence[:200], machine.read("var/log/cloud-init-output.log"), "cloud-init's log")
+        expect_in(sentence[:200], machine.journal("--output=cat"), "the journal")
+        expect_in(sentence[:60], CONSOLE_WORDS.sub(" ", machine.shown_console()), "the console")
+        bucket = re.search(r"s3://([^/\"]+)", machine.read("var/lib/cloud/instances/" + re.search(r"i-0[0-9a-f]{16}", reason)[0] + "/user-data.txt"))[1]
+        evidence = [key for key in stack.ask("GET", f"/store/{bucket}").split() if key.endswith("evidence.json")]
+        if stored:
+            expect_in(f"evidence: s3://{bucket}/", reason)
+            kept = json.loads(stack.ask("GET", f"/store/{bucket}/{evidence[0]}"))
+            expect_in(sentence[:100], json.dumps(kept, ensure_ascii=False), "the evidence")
+            expect("PRIVATE KEY" in json.dumps(kept), False, "a key in the evidence")
+        else:
+            expect_in("evidence not stored", reason)
+            expect(evidence, [])
+        return reason
+
+
+def test_dockers_unit_is_broken():
+    fails({"etc/systemd/system/docker.service.d/zz-broken.conf": "[Service]\nExecStartPre=/bin/sh -c 'echo the disk shelf is on fire >&2; exit 3'\n"},
+          "configure-docker", "docker.service", "the disk shelf is on fire")
+
+
+def test_its_port_is_taken():
+    fails(unit("[Unit]\nDefaultDependencies=no\nAfter=network.target\n[Service]\nExecStart=/usr/bin/python3 -m http.server 2376\n"),
+          "configure-docker", "2376", "address already in use")
+
+
+def test_the_disk_is_full():
+    fails(oneshot("/bin/sh -c 'mkdir -p /etc/docker; mount -t tmpfs -o size=16k tmpfs /etc/docker; cat /dev/zero >/etc/docker/full; true'"),
+          "mint-docker-cert", "No space left on device")
+
+
+def test_a_unit_ordered_behind_cloud_final_is_named_at_once():
+    fails({"etc/systemd/system/docker.service.d/zz-late.conf": "[Unit]\nAfter=cloud-final.service\n"},
+          "configure-docker", "docker.service", "cloud-final.service")
+
+
+def test_docker_ordered_behind_multi_user_target_is_named_at_once():
+    fails({"etc/systemd/system/docker.service.d/zz-late.conf": "[Unit]\nAfter=multi-user.target\n",
+           "etc/systemd/system/cloud-final.service.d/zz-late.conf": "[Unit]\nBefore=multi-user.target\n"},
+          "configure-docker", "docker.service", "multi-user.target")
+
+
+def test_the_store_is_out_of_reach_and_the_handle_is_not():
+    fails(blocked(SERVICES), "publish-docker-ca", "cannot", stored=False, timeout=60)
+
+
+def test_with_no_route_at_all_the_machine_says_why_and_the_stack_ends_at_its_time_out():
+    with Stack(template=control_alone(50), layers={"ControlNode": blocked(SERVICES, SIGNALS)}) as stack:
+        stack.wait_line(r"CREATE_FAILED +AWS::CloudFormation::WaitCondition +\S+ +WaitCondition timed out")
+        stack.wait(status="ROLLBACK_COMPLETE")
+        machine = stack.remains("ControlNode")
+        for place, text in (("cloud-init's log", machine.read("var/log/cloud-init-output.log")), ("the journal", machine.journal("--output=cat")),
+                            ("the console", machine.shown_console())):
+            expect_in("publish-docker-ca: cannot", text, place)
+
+
+SLOW_DOCKER = {"etc/systemd/system/docker.service.d/zz-slow.conf": "[Service]\nExecStartPre=/bin/sleep 4\n"}
+
+
+def processes(machine):
+    """The programs' pids in the machine, the oldest first: the parent, then its worker."""
+    found = machine.run("sh", "-c", "grep --line-regexp --files-with-matches flocker-bootstr /proc/[0-9]*/comm", status=None).out
+    return sorted(re.findall(r"/proc/(\d+)/comm", found), key=int)
+
+
+def test_a_worker_that_is_killed_half_way_is_told_by_its_parent():
+    with Stack(template=control_alone(), layers={"ControlNode": SLOW_DOCKER}) as stack:
+        stack.wait_line(r"ControlNode +mint-docker-cert +done")
+        machine = stack["ControlNode"]
+        killed = machine.wait(lambda: processes(machine)[1:], "a worker")
+        machine.run("kill", "-KILL", killed[-1])
+        at, _ = stack.wait_line(r"CREATE_FAILED +AWS::CloudFormation::WaitCondition +\S+ +.*configure-docker: .*(SIGKILL|signal 9|killed)", 10)
+        stack.wait(status="ROLLBACK_COMPLETE")
+
+
+def test_control_that_is_killed_whole_is_finished_by_its_unit():
+    with Stack(template=control_alone(), layers={"ControlNode": SLOW_DOCKER}) as stack:
+        stack.wait_line(r"ControlNode +mint-docker-cert +done")
+        machine = stack["ControlNode"]
+        pids = machine.wait(lambda: processes(machine), "the program")
+        machine.run("kill", "-KILL", *pids)
+        stack.wait()
+        runs = [{event["step"]: event["event"] for event in run if "step" in event} for run in machine.steps()]
+        expect((runs[-1]["make-docker-ca"], runs[-1]["mint-docker-cert"], runs[-1]["signal"]), ("skipped", "skipped", "done"))
+
+
+if __name__ == "__main__":
+    main(globals())
