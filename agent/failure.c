@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#define COLLECT_TIME  (EVIDENCE_TIME * 3 / 5) /* of that; the rest is for storing it */
 #define EVIDENCE_TIME (500 * USEC_PER_MSEC)
 #define NAME_MAX_TEXT 200U
 
@@ -132,7 +133,7 @@ static void send_signal(Telling *telling, const char *reason, const char *where)
                 &random_system,
                 options->settings->signal,
                 &signal,
-                options->deadline,
+                options->deadline + FAILURE_LATE_TIME, /* an error may be the deadline itself */
                 &error);
         if (r == SIGNAL_REFUSED)
                 progress_note(options->progress, LOG_LEVEL_NOTICE, error.text);
@@ -171,7 +172,7 @@ void failure_report(const FailureOptions *options)
                 progress_note(options->progress, LOG_LEVEL_ERROR, error.text);
                 return;
         }
-        r = collect(&telling, reason, early, &error);
+        r = collect(&telling, reason, began + COLLECT_TIME, &error);
         if (r == 0)
                 r = open_store(&telling, &error);
         if (r == 0)

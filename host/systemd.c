@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "host/job-queue.h"
-#include "host/journal.h"
+#include "host/unit-words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +18,6 @@
 #define INTERFACE  SERVICE ".Manager"
 #define UNIT       SERVICE ".Unit"
 #define SOCKET     "run/dbus/system_bus_socket"
-#define LINES      3U
-#define LINES_TIME (100 * USEC_PER_MSEC) /* for a failed unit's last lines */
 #define JOB_PATH   128U
 #define RESULT_MAX 32U
 
@@ -547,26 +545,6 @@ static int check_deadlock(const Request *request)
                 chain);
 }
 
-/* The unit's last lines behind a sentence, one after another. */
-static void append_lines(const Request *request)
-{
-        _cleanup_(buffer_done) Buffer lines = BUFFER_INIT(8192);
-        Usec deadline = clock_deadline(&clock_system, LINES_TIME);
-
-        (void)journal_read_unit(
-                request->systemd->root, request->unit, LINES, deadline, &lines, NULL);
-        if (lines.size == 0)
-                return;
-        for (size_t i = 0; i + 1 < lines.size; i++)
-                if (lines.data[i] == '\n')
-                        lines.data[i] = '|';
-        text_mend_utf8(lines.data);
-        error_record_behind(request->ret_error,
-                "; it said: %.*s",
-                (int)text_cut(lines.data, lines.size, SYSTEMD_SAID_MAX),
-                lines.data);
-}
-
 static int explain_failure(const Request *request, const char *job_result)
 {
         _cleanup_(systemd_unit_done) SystemdUnit unit = {};
@@ -585,7 +563,7 @@ static int explain_failure(const Request *request, const char *job_result)
                         " (result %s, status %d)",
                         unit.result,
                         unit.exec_status);
-        append_lines(request);
+        unit_words_append(systemd->root, request->unit, request->ret_error);
         return -EIO;
 }
 
@@ -633,10 +611,24 @@ static int run_job(const Request *request, const char *method)
         return r < 0 ? r : await_job(request);
 }
 
+/* A unit that has failed too often is not started any more, whatever has been mended since: what
+ * came before does not count. One that is not loaded has nothing to forget. */
+static void forget_failures(const Request *request)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        Request silent = *request;
+
+        silent.ret_error = NULL;
+        if (new_call(&silent, "ResetFailedUnit", &call) == 0 &&
+                sd_bus_message_append(call, "s", request->unit) >= 0)
+                (void)send_call(&silent, call, &reply);
+}
+
 int systemd_start(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error)
 {
         Request request = {systemd, "start", unit, deadline, ret_error};
 
+        forget_failures(&request);
         return run_job(&request, "StartUnit");
 }
 
@@ -655,5 +647,6 @@ int systemd_restart(Systemd *systemd, const char *unit, Usec deadline, Error *re
 {
         Request request = {systemd, "restart", unit, deadline, ret_error};
 
+        forget_failures(&request);
         return run_job(&request, "RestartUnit");
 }

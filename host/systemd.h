@@ -12,7 +12,6 @@
 #include <stdbool.h>
 
 #define SYSTEMD_ARGUMENTS_MAX 128U
-#define SYSTEMD_SAID_MAX      400U /* bytes of a unit's last lines in a sentence */
 
 typedef struct Systemd Systemd;
 
@@ -61,8 +60,8 @@ int systemd_reload(Systemd *systemd, Usec deadline, Error *ret_error);
 int systemd_enable(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error);
 int systemd_disable(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error);
 
-/* systemctl start, stop, restart: until the job has ended, to the deadline. Failures, each with the
- * sentence "cannot restart 'docker.service': …":
+/* systemctl start, stop, restart (with reset-failed in front of the two): until the job has ended,
+ * to the deadline. Failures, each with the sentence "cannot restart 'docker.service': …":
  *
  *         -ENOENT     there is no such unit, or it is masked (stopping one is fine)
  *         -EIO        the job failed: the unit's result, exit status and last lines are in it

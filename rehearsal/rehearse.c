@@ -428,15 +428,19 @@ static void print_shares(const Timeline *timeline)
         char whole[CLOCK_SPAN_MAX], ours[CLOCK_SPAN_MAX], waiting[CLOCK_SPAN_MAX];
         TimelineShare share;
 
-        printf("\nLaunch to signal:\n");
+        bool any = false;
+
         for (size_t i = 0; i < timeline->n_machines; i++)
-                if (timeline_share(&timeline->machines[i], &share))
-                        printf("  %-28s %s, of which %s ours (%u %%), %s waiting for others\n",
+                if (timeline_share(&timeline->machines[i], &share)) {
+                        printf("%s  %-28s %s, of which %s ours (%u %%), %s waiting for others\n",
+                                any ? "" : "\nLaunch to signal:\n",
                                 timeline->machines[i].name,
                                 clock_format_span(share.whole, whole),
                                 clock_format_span(share.ours, ours),
                                 (unsigned)(share.ours * 100 / share.whole),
                                 clock_format_span(share.waiting, waiting));
+                        any = true;
+                }
 }
 
 static int draw(const Rehearsal *rehearsal, Error *ret_error)

@@ -494,6 +494,19 @@ static void do_start(SystemdHost *host, DbusPeer *peer, const DbusMessage *call)
         answer_job(host, peer, call, JOB_START);
 }
 
+static void do_reset_failed(SystemdHost *host, DbusPeer *peer, const DbusMessage *call)
+{
+        const char *name = read_name(call);
+
+        for (Unit *unit = host->units; unit; unit = unit->next)
+                if (text_equal(unit->name, name)) {
+                        unit->failed = false;
+                        dbus_reply(peer, call, NULL);
+                        return;
+                }
+        refuse(peer, call, SERVICE ".NoSuchUnit", "not loaded.", name);
+}
+
 static void do_stop(SystemdHost *host, DbusPeer *peer, const DbusMessage *call)
 {
         answer_job(host, peer, call, JOB_STOP);
@@ -541,6 +554,7 @@ static const struct {
         {INTERFACE, "StartUnit", do_start},
         {INTERFACE, "StopUnit", do_stop},
         {INTERFACE, "RestartUnit", do_restart},
+        {INTERFACE, "ResetFailedUnit", do_reset_failed},
         {INTERFACE, "EnableUnitFiles", do_enable},
         {INTERFACE, "DisableUnitFiles", do_disable},
         {INTERFACE, "GetUnitFileState", do_file_state},

@@ -7,6 +7,7 @@
 #include "roles/steps.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
@@ -280,21 +281,21 @@ int step_find_uncovered(
         return 0;
 }
 
-/* A certificate that lacks a name, or ends soon: is it to be minted anew? Where the authority's key
- * is gone, what still serves the members goes on. */
+/* A certificate that lacks something, or ends soon: is it to be minted anew? Where the authority's
+ * key is gone, what still serves the members goes on. */
 static int is_good_enough(Role *role,
         const char *certificate,
         const CertificateInfo *info,
-        const char *uncovered,
+        const char *lacking, /* "does not cover 10.0.0.1"; "": nothing */
         bool *ret,
         Error *ret_error)
 {
         int64_t days = certificate_days_left(info->not_after, clock_wall(role->clock));
         int r;
 
-        *ret = !uncovered[0] && days >= RENEW_DAYS;
+        *ret = !lacking[0] && days >= RENEW_DAYS;
         if (*ret || role->settings->role == ROLE_CONTROL || days < 0 ||
-                (uncovered[0] && !covers(info, role->instance.private_ip)))
+                (lacking[0] && !covers(info, role->instance.private_ip)))
                 return 0;
         r = step_find_docker_ca(role, ret, NULL);
         if (r < 0)
@@ -304,11 +305,10 @@ static int is_good_enough(Role *role,
                 return 0;
         role_say(role,
                 ROLE_WARNING,
-                "the certificate '/%s' %s%s (%d days left), and the Docker CA's key is not in the "
+                "the certificate '/%s' %s (%d days left), and the Docker CA's key is not in the "
                 "store: 'flocker-bootstrap renew' says what to do",
                 certificate,
-                uncovered[0] ? "does not cover " : "ends soon",
-                uncovered,
+                lacking[0] ? lacking : "ends soon",
                 (int)days);
         return 0;
 }
@@ -321,7 +321,7 @@ static int is_minted(Role *role, const char *folder, bool named, bool *ret, Erro
         _cleanup_(free) char *authority = text_format("%s/ca.pem", folder);
         _cleanup_(pair_done) Pair pair = {}, ca = {};
         _cleanup_(certificate_info_done) CertificateInfo info = {};
-        char uncovered[STEP_NAME_MAX] = "";
+        char uncovered[STEP_NAME_MAX] = "", lacking[STEP_NAME_MAX + sizeof("does not cover ")] = "";
         int r;
 
         *ret = false;
@@ -341,7 +341,13 @@ static int is_minted(Role *role, const char *folder, bool named, bool *ret, Erro
         r = certificate_examine(pair.certificate, &info, ret_error);
         if (r == 0 && named)
                 r = step_find_uncovered(role, &info, uncovered, ret_error);
-        return r < 0 ? r : is_good_enough(role, certificate, &info, uncovered, ret, ret_error);
+        if (r < 0)
+                return r;
+        if (!key_is(pair.key, (KeyKind)role->settings->docker_key))
+                (void)text_put(lacking, sizeof(lacking), "has not the key that docker-key says");
+        if (uncovered[0])
+                (void)snprintf(lacking, sizeof(lacking), "does not cover %s", uncovered);
+        return is_good_enough(role, certificate, &info, lacking, ret, ret_error);
 }
 
 int step_docker_cert_is_minted(Role *role, bool *ret, Error *ret_error)

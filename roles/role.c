@@ -236,18 +236,28 @@ int role_get_engine(Role *role, Docker **ret, Error *ret_error)
         return 0;
 }
 
-/* At a boot the engine may be on its way still. One that cannot start says why here. */
+/* At a boot the engine may be on its way still. One that cannot start says why here. systemd is
+ * asked first: a socket that starts its unit takes a connection and answers it once the unit runs,
+ * which is never where the unit waits for what we are run by. */
 static int reach_engine(Role *role, Docker **ret, Error *ret_error)
 {
+        _cleanup_(systemd_unit_done) SystemdUnit unit = {};
         Systemd *systemd = NULL;
+        bool known;
         int r = role_get_engine(role, ret, ret_error);
 
+        if (r == 0 && role->dry_run)
+                return docker_ping(*ret, role->step_deadline, ret_error);
         if (r == 0)
-                r = docker_ping(*ret, role->step_deadline, ret_error);
-        if (r == 0 || role->dry_run || (r != -ENOENT && !docker_is_transient(r)))
+                r = role_get_systemd(role, &systemd, ret_error);
+        if (r == 0)
+                r = systemd_get_unit(
+                        systemd, "docker.service", role->step_deadline, &unit, ret_error);
+        if (r < 0)
                 return r;
-        r = role_get_systemd(role, &systemd, ret_error);
-        if (r == 0)
+        known = !text_equal(unit.load_state, "not-found");
+        if (known ? !text_equal(unit.active_state, "active")
+                  : docker_ping(*ret, role->step_deadline, NULL) < 0)
                 r = systemd_start(systemd, "docker.service", role->step_deadline, ret_error);
         return r < 0 ? r : docker_wait(*ret, role->step_deadline, ret_error);
 }

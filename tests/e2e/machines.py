@@ -8,6 +8,7 @@ A block that fails shows each machine's console, cloud-init's log and journal, b
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -51,10 +53,17 @@ def program_layer(root):
     for path in [PROGRAM, REHEARSAL, TEMPLATE, *sorted(p for p in (TOP / "packaging").rglob("*") if p.is_file())]:
         digest.update(pathlib.Path(path).read_bytes())
     layer = BUILD / f"machine-layers/{pathlib.Path(root).name}-{digest.hexdigest()[:12]}"
-    if layer.exists():
-        return layer
-    shutil.rmtree(layer.parent, ignore_errors=True)
-    layer.parent.mkdir()
+    layer.parent.mkdir(exist_ok=True)
+    with open(layer.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not layer.exists():
+            make_layer(root, layer)
+    return layer
+
+
+def make_layer(root, layer):
+    for old in layer.parent.glob(f"{pathlib.Path(root).name}-*"):
+        shutil.rmtree(old)
     with tempfile.TemporaryDirectory(prefix="machine-layer.", dir=layer.parent) as folder:
         work = pathlib.Path(folder)
         for name in ("deb", "upper", "work", "root"):
@@ -71,16 +80,15 @@ def program_layer(root):
                         'chroot "$1/root" dpkg --install /package.deb >&2\n'
                         'rm "$1/root/package.deb"', root, work], check=True)
         (work / "upper").rename(layer)
-    return layer
 
 
 def files_layer(folder, files):
-    """A folder with these files ({path: text}), to be laid over an image."""
+    """A folder with these files ({path: text; False: what the image has there is hidden}), to be laid over an image."""
     for path, text in files.items():
         place = pathlib.Path(folder) / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
-        if text is None:
-            place.symlink_to("/dev/null")
+        if text is False:
+            os.mknod(place, stat.S_IFCHR)  # overlayfs's whiteout
         else:
             place.write_text(text)
             place.chmod(0o755 if text.startswith("#!") else 0o644)
@@ -292,7 +300,8 @@ class Stack:
         """For whoever has to find out what went wrong."""
         print("# the rehearsal said:", *self.out.splitlines()[-SHOWN_LINES:], sep="\n#   ")
         with contextlib.suppress(Exception):
-            for machine in self.machines().values():
+            for name in sorted(path.stem for path in self.folder.glob("flocker-rehearsal.*/*.console")):
+                machine = self.remains(name)
                 for title, text in (("console", machine.shown_console()), ("cloud-init-output.log", machine.read("var/log/cloud-init-output.log")),
                                     ("journal", machine.journal("--lines", str(SHOWN_LINES), "--output=short-precise"))):
                     print(f"# {machine.name}, {title}:", *text.splitlines()[-SHOWN_LINES:], sep="\n#   ", flush=True)
