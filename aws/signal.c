@@ -11,6 +11,7 @@
 
 #define ATTEMPT_TIMEOUT (10 * USEC_PER_SEC)
 #define ANSWER_MAX      (64U * 1024U)
+#define BUCKET_PREFIX   "cloudformation-waitcondition-" /* and the region */
 
 static const RetryPolicy policy = {
         .name = "signal",
@@ -135,6 +136,25 @@ static int put(HttpClient *http,
         return r;
 }
 
+/* S3 says "AccessDenied" for a stack that has finished and for a bucket that a VPC endpoint's
+ * policy does not let through: only an expired URL is told apart. */
+static int explain_denial(const char *host, const AwsFault *fault, int r, Error *ret_error)
+{
+        _cleanup_(free) char *bucket = NULL;
+
+        if (!text_equal(fault->code, "AccessDenied"))
+                return r;
+        if (strstr(fault->message, "expired"))
+                return error_append(ret_error, r, ": it came too late");
+        if (text_starts(host, BUCKET_PREFIX))
+                bucket = text_format("bucket '%.*s'", TEXT_PART(host, strcspn(host, ".")));
+        return error_append(ret_error,
+                r,
+                ": the stack has finished or wants no signal any more, or the policy of a VPC "
+                "endpoint for S3 denies s3:PutObject to the %s",
+                bucket ? bucket : "handle's bucket");
+}
+
 /* -ETIMEDOUT for what may pass, SIGNAL_REFUSED for what is for good; *ret_cause says how to wait.
  */
 static int refuse(
@@ -144,6 +164,7 @@ static int refuse(
         AwsFaultKind kind;
         AwsFault fault;
         bool passes;
+        int r;
 
         aws_fault_read(response, &fault);
         kind = aws_fault_kind(&fault);
@@ -152,11 +173,12 @@ static int refuse(
         *ret_cause = kind == AWS_FAULT_THROTTLED || response->status == 503 ? RETRY_THROTTLED
                                                                             : RETRY_TRANSIENT;
         name_handle(handle, host, sizeof(host));
-        return error_set(ret_error,
+        r = error_set(ret_error,
                 passes ? -ETIMEDOUT : SIGNAL_REFUSED,
                 "cannot signal the wait condition at '%s': %s",
                 host,
                 aws_fault_format(&fault, text));
+        return passes ? r : explain_denial(host, &fault, r, ret_error);
 }
 
 static bool is_retryable(int r)

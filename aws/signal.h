@@ -36,8 +36,8 @@ typedef struct Signal {
 
 typedef enum SignalOutcome {
         SIGNAL_SENT = 0,
-        SIGNAL_REFUSED =
-                1, /* for good: the stack has finished, or the URL has expired. A note, no error */
+        SIGNAL_REFUSED = 1, /* for good: the stack has finished, the URL has expired, or a VPC
+                             * endpoint's policy is in the way. A note, no error */
 } SignalOutcome;
 
 /* The handle's URL is one that can be used? -EDOM, without showing it. */
@@ -48,7 +48,8 @@ int signal_format(const Signal *signal, Buffer *ret, Error *ret_error);
 
 /* Sends it, and sends it again to the deadline while the service does not answer, or answers 5xx,
  * 429 or a code of passing trouble (RequestTimeout, SlowDown). On SIGNAL_REFUSED *ret_error says
- * what the service said. -ETIMEDOUT and the errors of http_perform: the deadline came. */
+ * what the service said, and what may be the cause. -ETIMEDOUT and the errors of http_perform: the
+ * deadline came. */
 int signal_send(HttpClient *http,
         const Clock *clock,
         const Random *random,

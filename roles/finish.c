@@ -73,10 +73,7 @@ static int send_success(Role *role, Error *ret_error)
                 role->deadline,
                 &note);
         if (r == SIGNAL_REFUSED) {
-                role_say(role,
-                        ROLE_NOTE,
-                        "the signal came too late or is not wanted any more: %s",
-                        note.text);
+                role_say(role, ROLE_NOTE, "the signal of success was refused: %s", note.text);
                 return 0;
         }
         if (r < 0 && ret_error)

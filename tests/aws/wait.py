@@ -17,7 +17,7 @@ def signal(url, status="SUCCESS", reason="done", unique_id="i-1", **variables):
 
 
 def fresh(handle):
-    handle.signals, handle.tries, handle.busy, handle.finished = {}, 0, 0, False
+    handle.signals, handle.tries, handle.busy, handle.finished, handle.denied = {}, 0, 0, False, False
 
 
 def test_both_kinds_of_signature_hold(handle):
@@ -78,7 +78,26 @@ def test_an_expired_url_is_refused_for_good(handle):
     fresh(handle)
     found = signal(handle.url_v4(seconds=-10))
     expect(found.outcome, REFUSED)
-    expect_in("Request has expired", found.error)
+    expect_in("403 AccessDenied: Request has expired (request R1): it came too late", found.error)
+    expect("VPC" in found.error, False, found.error)
+
+
+def test_a_refusal_names_both_causes_and_the_bucket(handle):
+    """A finished stack and an endpoint's policy that denies the bucket read the same."""
+    bucket = "cloudformation-waitcondition-eu-west-1"
+    fresh(handle)
+    for host, words in ((f"{bucket}.s3.amazonaws.com", f"denies s3:PutObject to the bucket '{bucket}'"),
+                        ("handles.example", "denies s3:PutObject to the handle's bucket")):
+        url = handle.url_v4(host=host)
+        handle.denied = False
+        expect(signal(url, http_proxy=f"http://{handle.host}").outcome, 0, host)
+        handle.denied = True
+        found = signal(url, http_proxy=f"http://{handle.host}")
+        expect(found.outcome, REFUSED)
+        expect_in(f"at '{host}': 403 AccessDenied: Access Denied (request R1): the stack has finished or wants no signal any more, or the "
+                  f"policy of a VPC endpoint for S3 {words}", found.error)
+        for part in ("Signature", "stack/prod", "arn"):
+            expect(part in found.error, False, f"{part} in {found.error!r}")
 
 
 def test_a_changed_byte_is_refused(handle):

@@ -56,7 +56,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def verify(self):
         """None, or the refusal as (status, code, message)."""
-        path, _, text = self.path.partition("?")
+        path, _, text = self.path.removeprefix(f"http://{self.headers['Host']}").partition("?")  # whole where we are a proxy
         query = [tuple(urllib.parse.unquote(x) for x in part.partition("=")[::2]) for part in text.split("&")]
         given = dict(query)
         amz = [(k.lower(), v) for k, v in self.headers.items() if k.lower().startswith("x-amz-")]
@@ -83,6 +83,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if service.busy > 0:
             service.busy -= 1
             return self.answer(503, "SlowDown", "Please reduce your request rate")
+        if service.denied:
+            return self.answer(403, "AccessDenied", "Access Denied")
         refusal = self.verify()
         if refusal:
             return self.answer(*refusal)
@@ -103,7 +105,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Handle:
     def __enter__(self):
-        self.signals, self.times, self.tries, self.busy, self.finished = {}, [], 0, 0, False
+        self.signals, self.times, self.tries, self.busy, self.finished, self.denied = {}, [], 0, 0, False, False
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.service = self
@@ -123,10 +125,11 @@ class Handle:
         signature = urllib.parse.quote(sign_v2("PUT", self.path, "", expires, []), safe="")
         return f"http://{self.host}{self.path}?AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={signature}"
 
-    def url_v4(self, seconds=3600):
+    def url_v4(self, seconds=3600, host=None):
+        host = host or self.host
         when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         query = [("X-Amz-Algorithm", "AWS4-HMAC-SHA256"), ("X-Amz-Date", when), ("X-Amz-SignedHeaders", "host"),
                  ("X-Amz-Expires", str(seconds)),
                  ("X-Amz-Credential", f"{ACCESS_KEY}/{when[:8]}/us-east-1/s3/aws4_request")]
-        query.append(("X-Amz-Signature", sign_v4("PUT", self.host, self.path, query, when)))
-        return f"http://{self.host}{self.path}?" + "&".join(f"{k}={urllib.parse.quote(v, safe='-_.~')}" for k, v in query)
+        query.append(("X-Amz-Signature", sign_v4("PUT", host, self.path, query, when)))
+        return f"http://{host}{self.path}?" + "&".join(f"{k}={urllib.parse.quote(v, safe='-_.~')}" for k, v in query)
