@@ -1,6 +1,6 @@
 #include "agent/attendant.h"
 
-#include "agent/run.h"
+#include "agent/sources.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -14,13 +14,13 @@ int attendant_open(Attendant *attendant,
         const SettingsTexts *texts,
         Error *ret_error)
 {
-        RunSources sources = {
+        Sources sources = {
                 .document = document,
                 .texts = texts,
                 .tags = true,
                 .wait = METADATA_TIME,
         };
-        int r = run_read_settings(&sources, &attendant->book, &attendant->identity, ret_error);
+        int r = sources_read(&sources, &attendant->book, &attendant->identity, ret_error);
 
         root = root ? root : "/";
         if (r == 0)

@@ -1,7 +1,7 @@
 #include "agent/config.h"
 
-#include "agent/run.h"
 #include "agent/settings.h"
+#include "agent/sources.h"
 #include "base/command.h"
 #include "base/text.h"
 
@@ -32,7 +32,7 @@ static int read_book(CommandLine *line, int argc, char *argv[], SettingsBook *re
         size_t count = settings_options(offsetof(Arguments, settings), options);
         _cleanup_(metadata_identity_done) MetadataIdentity identity = {};
         Arguments arguments = {};
-        RunSources sources = {.texts = &arguments.settings, .wait = METADATA_TIME};
+        Sources sources = {.texts = &arguments.settings, .wait = METADATA_TIME};
         int operands, status, r;
 
         memcpy(options + count, own_options, sizeof(own_options));
@@ -43,7 +43,7 @@ static int read_book(CommandLine *line, int argc, char *argv[], SettingsBook *re
                 return status == EX_OK ? 1 : 2;
         sources.document = operands < argc ? argv[operands] : NULL;
         sources.tags = arguments.tags || !sources.document;
-        r = run_read_settings(&sources, ret, &identity, ret_error);
+        r = sources_read(&sources, ret, &identity, ret_error);
         return r < 0 ? r : settings_check(ret, ret_error);
 }
 

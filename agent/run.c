@@ -1,11 +1,11 @@
 #include "agent/run.h"
 
-#include "agent/document.h"
 #include "agent/failure.h"
 #include "agent/machine.h"
 #include "agent/progress.h"
 #include "agent/record.h"
 #include "agent/runner.h"
+#include "agent/sources.h"
 #include "agent/supervisor.h"
 #include "base/command.h"
 #include "base/file.h"
@@ -29,7 +29,6 @@
 #define TELLING_MARGIN                                                             \
         (10 * USEC_PER_SEC) /* that a watchdog gives to what has a deadline itself \
                              */
-#define USER_DATA "user-data"
 
 typedef struct Arguments {
         SettingsTexts settings;
@@ -115,90 +114,6 @@ static void run_done(Run *run)
 DEFINE_CLEANUP_IN_PLACE(Run, run_done);
 
 /* --- settings --- */
-
-/* A file that is no user-data of any kind is taken for the document itself. */
-static int read_file(SettingsBook *book, const char *path, Error *ret_error)
-{
-        _cleanup_(buffer_done) Buffer raw = BUFFER_INIT(DOCUMENT_SIZE_MAX);
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(DOCUMENT_SIZE_MAX);
-        int r = file_read(AT_FDCWD, path, DOCUMENT_SIZE_MAX, &raw, ret_error);
-
-        if (r == 0)
-                r = document_find(path, buffer_text(&raw), raw.size, &text, ret_error);
-        if (r < 0)
-                return r;
-        return r == DOCUMENT_ABSENT
-                       ? settings_read_document(book, path, buffer_text(&raw), raw.size, ret_error)
-                       : settings_read_document(
-                                 book, path, buffer_text(&text), text.size, ret_error);
-}
-
-static int read_user_data(SettingsBook *book, Metadata *metadata, Usec deadline, Error *ret_error)
-{
-        _cleanup_(buffer_done) Buffer raw = BUFFER_INIT(METADATA_VALUE_MAX);
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(DOCUMENT_SIZE_MAX);
-        int r = metadata_get(metadata, USER_DATA, deadline, &raw, ret_error);
-
-        if (r == METADATA_ABSENT)
-                return 0;
-        if (r == 0)
-                r = document_find(USER_DATA, buffer_text(&raw), raw.size, &text, ret_error);
-        if (r != DOCUMENT_FOUND)
-                return r < 0 ? r : 0;
-        return settings_read_document(book, USER_DATA, buffer_text(&text), text.size, ret_error);
-}
-
-static int check_own_role(const RunSources *sources, const SettingsBook *book, Error *ret_error)
-{
-        return settings_check_role(
-                book, (RoleKind)book->document_role, sources->force_role, ret_error);
-}
-
-/* What a person can get wrong is told before anything is asked or waited for. The handle is kept:
- * whoever waits for it is told too. */
-static int check_slips(const RunSources *sources, SettingsBook *ret, Error *ret_error)
-{
-        _cleanup_(settings_book_done) SettingsBook book = {};
-        int r = settings_begin(&book, ret_error);
-
-        if (r == 0 && sources->document)
-                r = read_file(&book, sources->document, ret_error);
-        if (r == 0)
-                r = settings_read_texts(&book, sources->texts, ret_error);
-        if (r == 0)
-                r = check_own_role(sources, &book, ret_error);
-        if (r < 0)
-                ret->settings.signal = TAKE_PTR(book.settings.signal);
-        return r;
-}
-
-int run_read_settings(const RunSources *sources,
-        SettingsBook *ret,
-        MetadataIdentity *ret_identity,
-        Error *ret_error)
-{
-        Usec deadline = clock_deadline(&clock_system, sources->wait);
-        _cleanup_(machine_done) Machine machine = {};
-        int r = settings_begin(ret, ret_error);
-
-        if (r == 0)
-                r = check_slips(sources, ret, ret_error);
-        if (r == 0 && (sources->tags || !sources->document)) {
-                r = machine_open(sources->wait, &machine, ret_error);
-                if (r == 0)
-                        r = metadata_get_identity(
-                                machine.metadata, deadline, ret_identity, ret_error);
-                if (r == 0 && sources->tags)
-                        r = settings_read_tags(ret, machine.metadata, deadline, ret_error);
-                if (r == 0 && !sources->document)
-                        r = read_user_data(ret, machine.metadata, deadline, ret_error);
-        }
-        if (r == 0 && sources->document)
-                r = read_file(ret, sources->document, ret_error);
-        if (r == 0)
-                r = settings_read_texts(ret, sources->texts, ret_error);
-        return r < 0 ? r : check_own_role(sources, ret, ret_error);
-}
 
 /* By the instance's launch and the stack's time-out; by hand, when that is past, from now. */
 static Usec find_deadline(const Run *run)
@@ -416,7 +331,7 @@ static int open_root(Run *run, Error *ret_error)
 
 static int read_settings(Run *run, Error *ret_error)
 {
-        RunSources sources = {
+        Sources sources = {
                 .document = run->document,
                 .texts = &run->arguments.settings,
                 .tags = true,
@@ -426,7 +341,7 @@ static int read_settings(Run *run, Error *ret_error)
         int r;
 
         systemd_watchdog_allow(METADATA_TIME + TELLING_MARGIN);
-        r = run_read_settings(&sources, &run->book, &run->identity, ret_error);
+        r = sources_read(&sources, &run->book, &run->identity, ret_error);
         systemd_watchdog_allow(0);
         run->deadline = find_deadline(run);
         return r;
