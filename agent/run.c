@@ -329,6 +329,24 @@ static int open_root(Run *run, Error *ret_error)
         return 0;
 }
 
+static void on_silence(const char *where, Usec until, void *userdata)
+{
+        Usec ends = clock_wall(&clock_system) + clock_left(&clock_system, until);
+        char text[512], when[CLOCK_UTC_MAX];
+        Run *run = userdata;
+
+        clock_format_utc(ends, when);
+        (void)snprintf(text,
+                sizeof(text),
+                "waits for the metadata service at %s until %.8s UTC (%u min); elsewhere than on "
+                "EC2 name one in AWS_EC2_METADATA_SERVICE_ENDPOINT; 'flocker-bootstrap config "
+                "check FILE' judges a document without one",
+                where,
+                strchr(when, 'T') + 1,
+                (unsigned)(METADATA_TIME / USEC_PER_MINUTE));
+        progress_note(&run->progress, LOG_LEVEL_NOTICE, text);
+}
+
 static int read_settings(Run *run, Error *ret_error)
 {
         Sources sources = {
@@ -337,6 +355,8 @@ static int read_settings(Run *run, Error *ret_error)
                 .tags = true,
                 .force_role = run->arguments.force_role,
                 .wait = METADATA_TIME,
+                .silent = on_silence,
+                .userdata = run,
         };
         int r;
 

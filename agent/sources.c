@@ -76,6 +76,8 @@ int sources_read(
         if (r == 0 && (sources->tags || !sources->document)) {
                 r = machine_open(sources->wait, &machine, ret_error);
                 if (r == 0)
+                        metadata_on_silence(machine.metadata, sources->silent, sources->userdata);
+                if (r == 0)
                         r = metadata_get_identity(
                                 machine.metadata, deadline, ret_identity, ret_error);
                 if (r == 0 && sources->tags)

@@ -12,6 +12,8 @@ typedef struct Sources {
         bool force_role;            /* --role may contradict the document's first line */
         bool tags;                  /* ask for the instance's tags */
         Usec wait;                  /* for metadata to appear */
+        MetadataSilence silent;     /* told of it (NULL: nobody), with `userdata` */
+        void *userdata;
 } Sources;
 
 /* Reads all of them. *ret_identity is filled where metadata is asked (its instance_id NULL

@@ -16,6 +16,7 @@
 #define TOKEN_RENEWAL   (30 * USEC_PER_SEC) /* before its end */
 #define TOKEN_MAX       1024U
 #define ATTEMPT_TIMEOUT (5 * USEC_PER_SEC) /* the service is a hop away: more is a fault */
+#define SILENCE_TIME    USEC_PER_SEC       /* then whoever waits is told */
 #define IPV6_HEAD_START (150 * USEC_PER_MSEC)
 #define TEXT_MAX        4096U
 
@@ -39,6 +40,8 @@ struct Metadata {
         Usec appear_by;  /* until then its absence is waited out */
         bool appeared;
         bool disabled;
+        MetadataSilence silent; /* NULL: nobody to tell, or told already */
+        void *silent_userdata;
         int64_t skew; /* the service's clock less ours, as last seen */
 };
 
@@ -100,6 +103,12 @@ int metadata_new(const MetadataOptions *options, Metadata **ret, Error *ret_erro
         return 0;
 }
 
+void metadata_on_silence(Metadata *metadata, MetadataSilence silent, void *userdata)
+{
+        metadata->silent = silent;
+        metadata->silent_userdata = userdata;
+}
+
 bool metadata_is_disabled(const Metadata *metadata)
 {
         return metadata->disabled;
@@ -130,6 +139,7 @@ Metadata *metadata_free(Metadata *metadata)
 static int put_token(Metadata *metadata, Usec deadline, HttpResponse *ret, Error *ret_error)
 {
         static const HttpHeader headers[] = {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}};
+        Usec timeout = metadata->silent ? SILENCE_TIME : ATTEMPT_TIMEOUT;
         size_t n = metadata->endpoint ? 1 : ELEMENTS(addresses), winner;
         HttpRequest requests[ELEMENTS(addresses)] = {};
         char urls[ELEMENTS(addresses)][HTTP_URL_MAX + 32];
@@ -147,7 +157,7 @@ static int put_token(Metadata *metadata, Usec deadline, HttpResponse *ret, Error
                         .n_headers = ELEMENTS(headers),
                         .response_max = METADATA_VALUE_MAX,
                         .deadline = deadline,
-                        .attempt_timeout = ATTEMPT_TIMEOUT,
+                        .attempt_timeout = timeout,
                         .no_proxy = true,
                 };
         }
@@ -259,12 +269,27 @@ static int explain_absence(const Metadata *metadata, int r, Error *ret_error)
         return r;
 }
 
+static void tell_silence(Metadata *metadata, Usec began, Usec until)
+{
+        MetadataSilence silent = metadata->silent;
+
+        if (!silent || metadata->appeared ||
+                clock_now(metadata->options.clock) < began + SILENCE_TIME)
+                return;
+        metadata->silent = NULL;
+        silent(metadata->endpoint ? metadata->endpoint
+                                  : "http://169.254.169.254 and http://[fd00:ec2::254]",
+                until,
+                metadata->silent_userdata);
+}
+
 static int ensure_token(Metadata *metadata, Usec deadline, Error *ret_error)
 {
         const MetadataOptions *options = &metadata->options;
         Usec until = metadata->appeared ? deadline : usec_min(deadline, metadata->appear_by);
         Retry retry = RETRY_INIT(&policy, options->clock, options->random, until);
         Usec renewal = clock_deadline(options->clock, TOKEN_RENEWAL);
+        Usec began = clock_now(options->clock);
         int r;
 
         if (metadata->token && metadata->token_ends > renewal)
@@ -274,6 +299,7 @@ static int ensure_token(Metadata *metadata, Usec deadline, Error *ret_error)
                 r = fetch_token(metadata, deadline, ret_error);
                 if (r == 0 || !is_absence(r))
                         return r;
+                tell_silence(metadata, began, until);
                 if (retry_wait(&retry, RETRY_TRANSIENT, 0) != RETRY_AGAIN)
                         return explain_absence(metadata, r, ret_error);
         }

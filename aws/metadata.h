@@ -38,6 +38,11 @@ int metadata_new(const MetadataOptions *options, Metadata **ret, Error *ret_erro
 Metadata *metadata_free(Metadata *metadata);
 DEFINE_CLEANUP(Metadata *, metadata_free);
 
+/* `silent` is called once, when the service has not answered for a second at its first request and
+ * is waited for further: `until` is on the clock's now, `where` the endpoint or both addresses. */
+typedef void (*MetadataSilence)(const char *where, Usec until, void *userdata);
+void metadata_on_silence(Metadata *metadata, MetadataSilence silent, void *userdata);
+
 /* AWS_EC2_METADATA_DISABLED says so: every get is -EACCES, and nothing is sent. */
 bool metadata_is_disabled(const Metadata *metadata);
 

@@ -6,10 +6,15 @@ import email.mime.multipart
 import email.mime.text
 import gzip
 import pathlib
+import re
+import signal
+import socket
 import subprocess
+import time
 import types
 
 from cloud import PROGRAM, temporary
+from servers import free_port
 from tap import expect, expect_in, main
 
 DOCUMENT = """#!/usr/bin/flocker-bootstrap --role=agent
@@ -118,6 +123,33 @@ def test_a_role_that_is_not_the_machines_is_refused(fixture):
     done = config(fixture, "check", DOCUMENT, "--role=control", "--node=0")
     expect(done.status, 64)
     expect_in("cannot become control: this instance's own document says agent; --force-role does it all the same", done.err)
+
+
+def said_without_metadata(fixture, port, *words):
+    """What a run says within 5 s to its standard output and error, and when it said the first of it, of an address that stays silent."""
+    process = subprocess.Popen([PROGRAM, "--role=agent", "--node=1", f"--root={fixture.folder}", *words], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
+                               env={"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"})
+    began = time.monotonic()
+    line = process.stdout.readline()
+    first = time.monotonic() - began
+    time.sleep(max(0, 5 - first))
+    process.send_signal(signal.SIGINT)
+    return line + process.communicate(timeout=10)[0], first
+
+
+def test_who_waits_for_metadata_says_so_once(fixture):
+    """Nobody there, and somebody who takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port, words in ((free_port(), ()), (free_port(), ("--json",)), (silent.getsockname()[1], ())):
+            said, first = said_without_metadata(fixture, port, *words)
+            expect(0.9 < first < 3, True, f"{first:.2f} s {said}")
+            expect(len(re.findall("waits for the metadata service", said)), 1, said)
+            found = re.search(rf"waits for the metadata service at http://127.0.0.1:{port} until (\d\d:\d\d:\d\d) UTC \(5 min\); elsewhere than on EC2 "
+                              "name one in AWS_EC2_METADATA_SERVICE_ENDPOINT; 'flocker-bootstrap config check FILE' judges a document without one", said)
+            expect(bool(found), True, said)
+            ends = time.strftime("%H:%M", time.gmtime(time.time() - 5 + 300)), time.strftime("%H:%M", time.gmtime(time.time() - 8 + 300))
+            expect(found.group(1)[:5] in ends, True, f"{found.group(1)} {ends}")
 
 
 if __name__ == "__main__":
