@@ -70,6 +70,13 @@ static int refuse_unknown(const Checking *checking, const CfnProperty *members, 
         const char *known[PROPERTIES_MAX + 1] = {};
         const char *nearest;
 
+        if (text_equal(key->text, "Fn::Transform")) /* the rest of the properties, by a macro */
+                return cfn_template_refuse(checking->template,
+                        CFN_FAULT_FOREIGN,
+                        key,
+                        checking->ret_error,
+                        "%s: Fn::Transform cannot be done here: macros are CloudFormation's own",
+                        checking->resource->name);
         for (size_t i = 0; i < PROPERTIES_MAX && members[i].name; i++)
                 known[i] = members[i].name;
         nearest = text_nearest(key->text, known);

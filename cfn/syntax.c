@@ -122,10 +122,14 @@ static const Function *find(const char *name, bool tag)
         return NULL;
 }
 
-static bool has_shape(const Function *function, const YamlNode *argument)
+static bool has_shape(const Function *function, const CfnCall *call)
 {
+        const YamlNode *argument = call->argument;
+
+        /* a list is one only if another short tag makes a text of it: Fn::Base64: !Join […] */
         if (function->any)
-                return argument->kind == YAML_SCALAR || argument->kind == YAML_MAPPING;
+                return argument->kind == YAML_SCALAR || argument->kind == YAML_MAPPING ||
+                       (argument->kind == YAML_SEQUENCE && argument->tag && !call->tagged);
         if (argument->kind == YAML_SCALAR)
                 return function->scalar && argument->length > 0;
         return argument->kind == YAML_SEQUENCE && function->shape_max > 0 &&
@@ -168,7 +172,7 @@ static int check_call(
                         ret_error,
                         "%s stands only in Conditions",
                         function->name);
-        else if (!has_shape(function, call->argument) || !has_parts(call->function, call->argument))
+        else if (!has_shape(function, call) || !has_parts(call->function, call->argument))
                 r = cfn_template_refuse(template,
                         CFN_FAULT_FUNCTION,
                         call->argument,

@@ -198,13 +198,19 @@ static int read_output(
                 reading->ret_error);
 }
 
-/* "Fn::ForEach::Buckets", which stands for entries that a macro makes. */
-static int skip_loop(const Reading *reading, const YamlNode *key)
+/* "Fn::ForEach::Buckets", "Fn::Transform": what stands for entries that a macro makes. */
+static bool is_of_macro(const YamlNode *key)
+{
+        return text_starts(key->text, "Fn::ForEach::") || text_equal(key->text, "Fn::Transform");
+}
+
+static int skip_entry(const Reading *reading, const YamlNode *key)
 {
         return refuse_as(reading,
                 CFN_FAULT_FOREIGN,
                 key,
-                "Fn::ForEach cannot be done here: it needs the transform AWS::LanguageExtensions");
+                "%.60s cannot be done here: macros are CloudFormation's own",
+                key->text);
 }
 
 /* Reads each entry of a section into an array of elements of `size` bytes. */
@@ -247,8 +253,8 @@ static int read_section(const Reading *reading,
         for (size_t i = 0; r == 0 && i < count; i++) {
                 const YamlNode *key = section->keys[i];
 
-                if (text_starts(key->text, "Fn::ForEach::")) {
-                        r = skip_loop(reading, key);
+                if (is_of_macro(key)) {
+                        r = skip_entry(reading, key);
                         continue;
                 }
                 r = check_name(reading, key);

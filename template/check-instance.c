@@ -12,25 +12,37 @@
 #define INSTANCE  "AWS::EC2::Instance"
 #define USER_DATA "EC2 User Guide, Run commands when you launch an EC2 instance with user data"
 
+/* A text, or what makes one: a parameter or another resource may give what is encoded already. */
+static bool is_surely_plain(const Check *check, const YamlNode *node)
+{
+        _cleanup_(free) void *data = NULL;
+        CfnCall call;
+        size_t size;
+
+        if (check_is_literal(node))
+                return text_base64_decode(node->text, node->length, &data, &size) < 0;
+        return cfn_syntax_call(check->template, node, CFN_IN_VALUE, false, &call, NULL) ==
+                       CFN_SYNTAX_CALL &&
+               (call.function == CFN_SUB || call.function == CFN_JOIN);
+}
+
+static void look_at_encoded(Check *check, const YamlNode *node, void *userdata)
+{
+        const CheckMachine *machine = userdata;
+
+        if (is_surely_plain(check, node))
+                check_tell(check,
+                        node,
+                        "%s: UserData must be in Base64; write Fn::Base64 around it",
+                        machine->resource->name);
+}
+
 static void look_at_encoding(Check *check)
 {
         CheckMachine machine = {};
 
-        while (check_next_machine(check, &machine)) {
-                const YamlNode *node = check_find(check, machine.settings, "UserData");
-                _cleanup_(free) void *data = NULL;
-                size_t size;
-
-                if (!node || check_user_data(check, machine.settings) ||
-                        (node->kind == YAML_SCALAR && !node->tag &&
-                                text_base64_decode(node->text, node->length, &data, &size) == 0) ||
-                        check_parameter_of(check, node))
-                        continue;
-                check_tell(check,
-                        node,
-                        "%s: UserData must be in Base64; write Fn::Base64 around it",
-                        machine.resource->name);
-        }
+        while (check_next_machine(check, &machine))
+                check_visit(check, machine.settings, "UserData", look_at_encoded, &machine);
 }
 
 /* cloud-init decides by the first bytes what user-data is: a blank in front of "#!" hides it. */

@@ -14,20 +14,20 @@
 #define DELETION "CloudFormation User Guide, DeletionPolicy and UpdateReplacePolicy attributes"
 
 /* Names of block devices that images and EC2 use: /dev/sda1 and /dev/xvda of the root, /dev/sd[b-z]
- * and /dev/xvd[b-z][a-z] of others, with a number behind sd's. */
+ * with or without a number, /dev/xvd[b-z] with or without a letter, of Windows without /dev/. */
 static bool is_usual_device(const char *name)
 {
         static const char *const letters = "bcdefghijklmnopqrstuvwxyz";
+        bool plain = !text_starts(name, "/dev/");
+        const char *last = plain ? name : name + strlen("/dev/");
 
-        if (text_equal(name, "/dev/sda1") || text_equal(name, "/dev/xvda"))
+        if (text_equal(name, "/dev/sda1") || text_equal(name, "/dev/xvda") ||
+                text_starts(name, "ephemeral"))
                 return true;
-        if (text_starts(name, "ephemeral"))
-                return true;
-        if (text_starts(name, "/dev/sd") && name[7] && strchr(letters, name[7]))
-                return strspn(name + 8, "0123456789") == strlen(name + 8);
-        if (text_starts(name, "/dev/xvd") && name[8] && strchr(letters, name[8]))
-                return name[9] == '\0' || name[10] == '\0';
-        return false;
+        if (!plain && text_starts(last, "sd") && last[2] && strchr(letters, last[2]))
+                return strspn(last + 3, "0123456789") == strlen(last + 3);
+        return text_starts(last, "xvd") && last[3] && strchr(letters, last[3]) &&
+               (last[4] == '\0' || last[5] == '\0');
 }
 
 static void look_at_device(Check *check, const YamlNode *node, void *userdata)
