@@ -95,8 +95,21 @@ static const CfnProperty bucket[] = {
         {"WebsiteConfiguration", CFN_ANY},
         END,
 };
-static const char *const bucket_attributes[] = {
-        "Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL", NULL};
+static const char *const bucket_attributes[] = {"Arn",
+        "DomainName",
+        "DualStackDomainName",
+        "MetadataConfiguration.AnnotationTableConfiguration.TableArn",
+        "MetadataConfiguration.AnnotationTableConfiguration.TableName",
+        "MetadataConfiguration.Destination",
+        "MetadataConfiguration.InventoryTableConfiguration.TableArn",
+        "MetadataConfiguration.InventoryTableConfiguration.TableName",
+        "MetadataConfiguration.JournalTableConfiguration.TableArn",
+        "MetadataConfiguration.JournalTableConfiguration.TableName",
+        "MetadataTableConfiguration.S3TablesDestination.TableArn",
+        "MetadataTableConfiguration.S3TablesDestination.TableNamespace",
+        "RegionalDomainName",
+        "WebsiteURL",
+        NULL};
 
 static const CfnProperty bucket_policy[] = {
         {"Bucket", CFN_TEXT, true},
@@ -368,7 +381,7 @@ static const CfnProperty wait_condition[] = {
         {"Timeout", CFN_TEXT}, /* seconds, as text */
         END,
 };
-static const char *const wait_condition_attributes[] = {"Data", NULL};
+static const char *const wait_condition_attributes[] = {"Data", "Id", NULL};
 static const char *const no_attributes[] = {NULL};
 
 const CfnResourceType resource_types[] = {

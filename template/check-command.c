@@ -180,6 +180,7 @@ static void summarize(const Checking *checking)
 {
         const char *separator = "";
 
+        (void)fflush(stdout); /* the lines come first, also where both go to one file */
         for (int severity = CHECK_ERROR; severity >= CHECK_NOTE; severity--) {
                 size_t count = checking->counts[severity];
 

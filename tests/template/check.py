@@ -11,7 +11,7 @@ import tempfile
 
 import yaml
 
-from faults import FAULTS, bucket, instance, template
+from faults import FAULTS, HANDLE, SIGNALLER, bucket, instance, template, wait
 from tap import expect, expect_in, main
 from variants import SETS, TEMPLATE, VARIANTS, text_of
 
@@ -188,6 +188,20 @@ def test_a_hundred_agents_take_less_than_50_ms():
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     if min(times) > 0.05:
         raise AssertionError(f"CPU seconds: {times}")
+
+
+def test_the_guide_s_transcript():
+    """`check.py --write` writes it anew."""
+    head, command, tail = GUIDE.read_text().partition("    $ flocker-template check cluster.yaml\n")
+    shown, end, tail = tail.partition("\n\nEach finding is one line:")
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "cluster.yaml").write_text(template(wait(depends=None) + HANDLE + SIGNALLER + "      InstanceTyp: t3.small\n"))
+        done = subprocess.run([TEMPLATE, "check", "cluster.yaml"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wanted = "\n".join("    " + line for line in done.stdout.splitlines())
+    if WRITE:
+        GUIDE.write_text(head + command + wanted + end + tail)
+        shown = wanted
+    expect(shown, wanted)
 
 
 def guide():
