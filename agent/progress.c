@@ -23,6 +23,8 @@ int progress_begin(ProgressStyle style, bool journal, Progress *ret, Error *ret_
         };
 
         *ret = (Progress){.style = style};
+        if (journal)
+                systemd_own_unit(ret->unit);
         return log_new(&options, &ret->log, ret_error);
 }
 
@@ -50,6 +52,8 @@ static void write_line(Progress *progress,
                 {"FLOCKER_EVENT", event},
                 {"FLOCKER_ROLE", progress->role},
                 {"FLOCKER_RUN", progress->run},
+                /* journald looks a line's unit up by its process, which may have ended by then */
+                {"OBJECT_SYSTEMD_UNIT", progress->unit[0] ? progress->unit : NULL},
         };
         char text[LOG_LINE_MAX];
         va_list arguments;

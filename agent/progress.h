@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "host/systemd.h"
 
 #include <stdbool.h>
 
@@ -17,10 +18,11 @@ typedef enum ProgressStyle {
 
 typedef struct Progress {
         ProgressStyle style;
-        Log *log;         /* lines, and the journal */
-        const char *role; /* "agent 1": for the fields */
-        const char *run;  /* the run's uuid */
-        bool open;        /* a line on the terminal is not ended yet */
+        Log *log;                         /* lines, and the journal */
+        const char *role;                 /* "agent 1": for the fields */
+        const char *run;                  /* the run's uuid */
+        char unit[SYSTEMD_UNIT_NAME_MAX]; /* this process's; "": none */
+        bool open;                        /* a line on the terminal is not ended yet */
 } Progress;
 
 /* The log is the progress's own; `journal` false: none (a rehearsal's root is not this machine). */

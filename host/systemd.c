@@ -1,12 +1,12 @@
 #include "host/systemd.h"
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "host/job-queue.h"
 #include "host/unit-words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +29,9 @@ struct Systemd {
         sd_bus_slot *slot; /* of the match for JobRemoved */
         char *root;
         const Clock *clock;
-        char own_unit[128];      /* what this process runs as; "": none */
-        char job[JOB_PATH];      /* the one that is waited for */
-        char result[RESULT_MAX]; /* "": it has not ended */
+        char own_unit[SYSTEMD_UNIT_NAME_MAX]; /* what this process runs as; "": none */
+        char job[JOB_PATH];                   /* the one that is waited for */
+        char result[RESULT_MAX];              /* "": it has not ended */
 };
 
 /* What is asked of systemd, for sentences: "restart 'docker.service'". */
@@ -70,26 +70,13 @@ static int refuse_reply(const Request *request, int r, const sd_bus_error *error
         return refuse(request, r, error->message ? error->message : strerrordesc_np(-r));
 }
 
-/* "/proc/self/cgroup" says which unit this process is of; a rehearsal's stands for cloud-init's
- * last stage. */
+/* A rehearsal's stands for cloud-init's last stage. */
 static void find_own_unit(Systemd *systemd)
 {
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(4096);
-        char *line, *rest;
-
-        if (!text_equal(systemd->root, "/")) {
+        if (text_equal(systemd->root, "/"))
+                systemd_own_unit(systemd->own_unit);
+        else
                 (void)text_put(systemd->own_unit, sizeof(systemd->own_unit), "cloud-final.service");
-                return;
-        }
-        if (file_read(AT_FDCWD, "/proc/self/cgroup", 4096, &text, NULL) < 0)
-                return;
-        rest = text.data;
-        while (rest && (line = strsep(&rest, "\n"))) {
-                const char *last = strrchr(line, '/');
-
-                if (last && text_ends(last, ".service"))
-                        (void)text_put(systemd->own_unit, sizeof(systemd->own_unit), last + 1);
-        }
 }
 
 static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)

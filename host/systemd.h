@@ -73,6 +73,10 @@ int systemd_start(Systemd *systemd, const char *unit, Usec deadline, Error *ret_
 int systemd_stop(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error);
 int systemd_restart(Systemd *systemd, const char *unit, Usec deadline, Error *ret_error);
 
+/* The service that this process is of, by its cgroup; "": of none. */
+#define SYSTEMD_UNIT_NAME_MAX 256U
+void systemd_own_unit(char ret[SYSTEMD_UNIT_NAME_MAX]);
+
 /* sd_notify(3): "READY=1", "STATUS=…", "WATCHDOG=1". Does nothing where this process is no unit. */
 void systemd_notify(const char *state);
 
