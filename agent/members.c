@@ -53,7 +53,9 @@ static int follow(const CommandLine *line, Role *role, bool once)
         int r = look(role, &error);
 
         systemd_notify("READY=1");
-        while (!once) {
+        if (once)
+                return r < 0 ? command_fail(line, r, &error) : EX_OK;
+        for (;;) {
                 Usec wait = retry_delay(&policy, RETRY_NOT_YET, 20, 0, &random_system);
 
                 if (r < 0)
@@ -62,7 +64,6 @@ static int follow(const CommandLine *line, Role *role, bool once)
                 r = look(role, &error);
                 systemd_notify("WATCHDOG=1");
         }
-        return r < 0 ? command_fail(line, r, &error) : EX_OK;
 }
 
 static int follow_command(int argc, char *argv[])
