@@ -11,9 +11,12 @@ import tempfile
 import time
 import types
 
+import tap
 from container import Container
 from metadata import Metadata
 from tap import expect, expect_in, main
+
+tap.TEST_SECONDS = 300  # xz and lintian take their time where others work too
 
 TOP = pathlib.Path(__file__).parent.parent.parent
 BUILD = pathlib.Path(os.environ["REHEARSAL"]).parent.parent
@@ -164,6 +167,35 @@ def test_what_is_final_is_not_tried_again(fixture):
         expect_in("line 3, column 7: node: expected a whole number from 0 to 1000, found 'two'",
                   fixture.machine.run("journalctl", "--unit=flocker-bootstrap", "--output=cat"))
         fixture.machine.run("systemctl", "reset-failed", "flocker-bootstrap.service")
+
+
+def test_a_run_that_hangs_is_seen_and_begun_anew(fixture):
+    """Stopped while it waits for another machine's work, with a watchdog of 2 s; before that, and once it is done, silence is no hanging."""
+    machine = fixture.machine
+    inside = "/run/systemd/system/flocker-bootstrap.service.d"
+    machine.run("mkdir", "-p", inside)
+    machine.run("sh", "-c", f"printf '[Service]\\nWatchdogSec=2s\\nRestartSec=1s\\n' >{inside}/watchdog.conf; systemctl daemon-reload")
+    document = "#!/usr/bin/flocker-bootstrap --role=agent\nstore: s3://bucket/a\nnode: 1\nagents: 1\n"
+    with Metadata(values={"user-data": "#cloud-config\n"}) as metadata:
+        point_at(machine, metadata.endpoint)
+        machine.run("systemctl", "start", "flocker-bootstrap.service")
+        time.sleep(3)
+        expect(show(machine, "flocker-bootstrap.service", "ActiveState", "Result"), ("active", "success"))
+        machine.run("systemctl", "stop", "flocker-bootstrap.service")
+        metadata.values["user-data"] = document
+        point_at(machine, f"{metadata.endpoint}\nAWS_ENDPOINT_URL=http://127.0.0.1:9")
+        steps = machine.root / STATE / "journal.jsonl"
+        (machine.root / STATE / "state.json").unlink()  # the upgrade's was none
+        machine.run("systemctl", "start", "--no-block", "flocker-bootstrap.service")
+        wait_until(lambda: steps.exists() and "fetch-docker-ca" in steps.read_text(), "the step that waits")
+        time.sleep(3)
+        pid, state = show(machine, "flocker-bootstrap.service", "MainPID", "ActiveState")
+        expect((pid != "0", state), (True, "activating"))
+        machine.run("sh", "-c", f"kill -STOP {pid}")
+        wait_until(lambda: show(machine, "flocker-bootstrap.service", "NRestarts")[0] != "0", "a new start")
+        expect_in("Watchdog timeout", machine.run("journalctl", "--unit=flocker-bootstrap", "--output=cat"))
+        machine.run("systemctl", "stop", "flocker-bootstrap.service")
+    machine.run("sh", "-c", f"rm -r {inside}; systemctl daemon-reload; systemctl reset-failed flocker-bootstrap.service")
 
 
 def test_a_boot_ahead_of_its_metadata(fixture):
