@@ -114,6 +114,11 @@ size_t json_count(const Json *array_or_object)
                                               : json_object_size(array_or_object);
 }
 
+bool json_is_same(const Json *a, const Json *b)
+{
+        return json_equal(a, b) == 1;
+}
+
 bool json_next_member(
         const Json *object, void **iterator, const char **ret_key, const Json **ret_value)
 {

@@ -39,6 +39,9 @@ size_t json_count(const Json *array_or_object);
 bool json_next_member(
         const Json *object, void **iterator, const char **ret_key, const Json **ret_value);
 
+/* The same values, whatever the order of members? */
+bool json_is_same(const Json *a, const Json *b);
+
 /* The plain value, borrowed; NULL if it is not a string. */
 const char *json_text(const Json *string);
 int json_int64(const Json *number, int64_t *ret); /* -EINVAL if it is not an integer */

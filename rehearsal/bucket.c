@@ -104,8 +104,8 @@ int cloud_set_bucket_key(Cloud *cloud, const char *name, const char *key_arn)
         if (!bucket)
                 return -ENOENT;
         free(bucket->key_arn);
-        bucket->key_arn = text_copy(key_arn);
-        return bucket->key_arn ? 0 : -ENOMEM;
+        bucket->key_arn = key_arn ? text_copy(key_arn) : NULL;
+        return key_arn && !bucket->key_arn ? -ENOMEM : 0;
 }
 
 void cloud_set_bucket_policy(Cloud *cloud, const char *name, const Json *document)

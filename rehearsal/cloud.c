@@ -86,6 +86,11 @@ int cloud_add_principal(Cloud *cloud,
         return 0;
 }
 
+void cloud_set_policies(CloudPrincipal *principal, const PolicySet *policies)
+{
+        principal->policies = *policies;
+}
+
 const CloudKeys *cloud_issue_keys(CloudPrincipal *principal, Usec lifetime)
 {
         static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -47,6 +47,9 @@ int cloud_add_principal(Cloud *cloud,
         CloudPrincipal **ret,
         Error *ret_error);
 
+/* What they may do from now on; borrowed likewise. */
+void cloud_set_policies(CloudPrincipal *principal, const PolicySet *policies);
+
 /* Credentials that hold for `lifetime` (USEC_INFINITY: without token, for good). Earlier ones hold
  * on to their own end. */
 const CloudKeys *cloud_issue_keys(CloudPrincipal *principal, Usec lifetime);
@@ -61,8 +64,9 @@ bool cloud_authorize(const CloudPrincipal *principal,
 /* --- what --- */
 
 int cloud_add_bucket(Cloud *cloud, const char *name, Error *ret_error);
-/* The key of KMS that its objects are encrypted with: who reads or writes them has to be allowed
- * its use too. Its policy, borrowed, which is put to everybody (whatever its Principal is). */
+/* The key of KMS that its objects are encrypted with (NULL: none): who reads or writes them has to
+ * be allowed its use too. Its policy, borrowed, which is put to everybody (whatever its Principal
+ * is). */
 int cloud_set_bucket_key(Cloud *cloud, const char *bucket, const char *key_arn);
 void cloud_set_bucket_policy(Cloud *cloud, const char *bucket, const Json *document);
 /* How many objects it has; -1: there is none of that name. */

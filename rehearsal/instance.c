@@ -354,6 +354,53 @@ static int begin(Instance *instance, Error *ret_error)
         return r < 0 ? r : systemd_host_boot(instance->systemd, on_booted, instance, ret_error);
 }
 
+static void on_restarted(void *userdata)
+{
+        Instance *instance = userdata;
+
+        systemd_host_end_boot(instance->systemd);
+}
+
+static int start_again(Instance *instance, Error *ret_error)
+{
+        SystemdHostOptions systemd = {
+                .loop = instance->options.loop,
+                .root = instance->root,
+                .address = instance->address,
+                .program = instance->options.rehearsal,
+                .bootstrap = instance->bootstrap,
+                .environment = instance->environment,
+        };
+        int r = serve_metadata(instance, ret_error);
+
+        for (size_t i = 0; i < ENVIRONMENT; i++)
+                free_p(&instance->environment[i]);
+        if (r == 0)
+                r = make_environment(instance, ret_error);
+        if (r == 0)
+                r = systemd_host_new(&systemd, &instance->systemd, ret_error);
+        return r < 0 ? r : systemd_host_boot(instance->systemd, on_restarted, instance, ret_error);
+}
+
+int instance_restart(Instance *instance, const char *user_data, Error *ret_error)
+{
+        char *copy = user_data ? text_copy(user_data) : NULL;
+
+        if (instance->options.machines)
+                return error_set(ret_error,
+                        -EOPNOTSUPP,
+                        "cannot stop and start '%s': it is a container",
+                        instance->name);
+        if (user_data && !copy)
+                return error_set(ret_error, -ENOMEM, "cannot start '%s': %m", instance->name);
+        forget_child(instance);
+        instance->systemd = systemd_host_free(instance->systemd);
+        free(instance->user_data);
+        instance->user_data = copy;
+        instance->launched = clock_wall(&clock_system);
+        return start_again(instance, ret_error);
+}
+
 /* The other kind: all that begin() imitates is in its image. */
 static int begin_container(Instance *instance, Error *ret_error)
 {

@@ -53,6 +53,11 @@ Usec instance_launched(const Instance *instance);        /* wall */
 
 bool instance_is_running(const Instance *instance); /* its user-data has not ended yet */
 
+/* Stops and starts it, as an update of a stack does whose user-data has changed: what is enabled
+ * starts again, the metadata service gives the new user-data, and nobody runs that, as cloud-init
+ * has run once on this instance. Not for containers: -EOPNOTSUPP. */
+int instance_restart(Instance *instance, const char *user_data, Error *ret_error);
+
 /* Runs the user-data again, as a person or the unit at boot would. */
 int instance_run(Instance *instance, Error *ret_error);
 

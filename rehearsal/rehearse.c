@@ -30,7 +30,7 @@ typedef struct Arguments {
         OptionTexts parameters, faults, layers;
         int machines;
         const char *image;
-        const char *stack_name, *timeline, *keys, *components, *swarm;
+        const char *update, *stack_name, *timeline, *keys, *components, *swarm;
         uint64_t keys_lifetime;
         int64_t agents;
         bool keep, hold, disable_rollback, quiet, keep_secrets, help;
@@ -82,6 +82,12 @@ static const Option options[] = {
                 "NAME",
                 "the stack's name (" PROJECT ")",
                 offsetof(Arguments, stack_name)},
+        {"update",
+                0,
+                OPTION_TEXT,
+                "TEMPLATE",
+                "then make the stack one of this template, as an update",
+                offsetof(Arguments, update)},
         {"fault",
                 0,
                 OPTION_TEXTS,
@@ -160,6 +166,11 @@ typedef struct Rehearsal {
         Ground ground;
         CfnTemplate *template;
         CfnParameterSet parameters;
+        CfnTemplate *next; /* of --update; NULL: none */
+        CfnParameterSet next_parameters;
+        bool updated; /* the update has begun */
+        int update_status;
+        Error update_error;
         Stack *stack;
         EventTimer *linger;
         Usec linger_until;
@@ -178,6 +189,8 @@ static void rehearsal_done(Rehearsal *rehearsal)
         rehearsal->linger = event_timer_free(rehearsal->linger);
         cfn_parameter_set_done(&rehearsal->parameters);
         rehearsal->template = cfn_template_free(rehearsal->template);
+        cfn_parameter_set_done(&rehearsal->next_parameters);
+        rehearsal->next = cfn_template_free(rehearsal->next);
         ground_done(&rehearsal->ground);
         free(rehearsal->failure);
 }
@@ -254,6 +267,13 @@ static void on_made_up(const CfnParameter *parameter, const char *value, void *u
                 value ? value : "");
 }
 
+static void on_made_up_again(const CfnParameter *parameter, const char *value, void *userdata)
+{
+        (void)parameter;
+        (void)value;
+        (void)userdata;
+}
+
 static int read_template(Rehearsal *rehearsal, Error *ret_error)
 {
         const Arguments *arguments = &rehearsal->arguments;
@@ -272,6 +292,26 @@ static int read_template(Rehearsal *rehearsal, Error *ret_error)
                         &rehearsal->parameters,
                         ret_error);
         return r;
+}
+
+/* Its values are those of the stack; what was made up has been told then. */
+static int read_update(Rehearsal *rehearsal, Error *ret_error)
+{
+        const Arguments *arguments = &rehearsal->arguments;
+        CfnMadeUp made_up = {.told = on_made_up_again};
+        int r;
+
+        if (!arguments->update)
+                return 0;
+        r = cfn_template_load(arguments->update, &rehearsal->next, ret_error);
+        if (r < 0)
+                return r;
+        return cfn_parameter_set_read(rehearsal->next,
+                arguments->parameters.texts,
+                arguments->parameters.count,
+                &made_up,
+                &rehearsal->next_parameters,
+                ret_error);
 }
 
 static int read_faults(Rehearsal *rehearsal, Error *ret_error)
@@ -542,11 +582,29 @@ static int conclude(Rehearsal *rehearsal, Error *ret_error)
                 printf("interrupted: everything is taken away\n");
                 return REHEARSE_FAILED;
         }
+        if (rehearsal->update_status < 0) {
+                *ret_error = rehearsal->update_error;
+                return rehearsal->update_status;
+        }
         if (!rehearsal->held)
                 r = report(rehearsal, ret_error);
         if (r == 0 && rehearsal->arguments.keep)
                 r = keep(rehearsal, ret_error);
         return r < 0 ? r : complete ? 0 : REHEARSE_FAILED;
+}
+
+/* False: there is none to begin any more. */
+static bool begin_update(Rehearsal *rehearsal)
+{
+        if (!rehearsal->next || rehearsal->updated ||
+                stack_state(rehearsal->stack) != STACK_COMPLETE)
+                return false;
+        rehearsal->updated = true;
+        rehearsal->update_status = stack_update(rehearsal->stack,
+                rehearsal->next,
+                &rehearsal->next_parameters,
+                &rehearsal->update_error);
+        return rehearsal->update_status == 0;
 }
 
 /* Machines that have signalled still write down that they have. */
@@ -557,6 +615,8 @@ static void on_linger(void *userdata)
         if (stack_count_running(rehearsal->stack) > 0 &&
                 !clock_passed(&clock_system, rehearsal->linger_until))
                 event_timer_set(rehearsal->linger, LINGER_STEP);
+        else if (begin_update(rehearsal))
+                return; /* the stack tells when it is done */
         else if (rehearsal->arguments.hold)
                 hold(rehearsal);
         else
@@ -583,6 +643,7 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
                 .machines = rehearsal->ground.machines,
                 .template = rehearsal->template,
                 .parameters = &rehearsal->parameters,
+                .next = rehearsal->next,
                 .name = arguments->stack_name,
                 .folder = rehearsal->ground.folder,
                 .network = rehearsal->ground.network,
@@ -622,6 +683,8 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
                 r = read_machines(rehearsal, ret_error);
         if (r == 0)
                 r = read_template(rehearsal, ret_error);
+        if (r == 0)
+                r = read_update(rehearsal, ret_error);
         if (r == 0)
                 r = ground_open(&rehearsal->ground, ret_error);
         return r < 0 ? r : run_stack(rehearsal, ret_error);

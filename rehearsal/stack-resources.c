@@ -52,14 +52,23 @@ char *stack_make_id(const Resource *resource)
         return name;
 }
 
-static int make_bucket(Resource *resource, Error *ret_error)
+/* The customer's key, where it has one. */
+static int set_bucket_key(Resource *resource, Error *ret_error)
 {
-        const char *name = stack_get_text(resource->properties, "BucketName");
         const Json *encryption = json_member(resource->properties, "BucketEncryption");
         const Json *rule =
                 json_element(json_member(encryption, "ServerSideEncryptionConfiguration"), 0);
         const char *key = stack_get_text(
                 json_member(rule, "ServerSideEncryptionByDefault"), "KMSMasterKeyID");
+
+        if (cloud_set_bucket_key(resource->stack->options.cloud, resource->id, key) < 0)
+                return error_set(ret_error, -ENOMEM, "no memory");
+        return 0;
+}
+
+static int make_bucket(Resource *resource, Error *ret_error)
+{
+        const char *name = stack_get_text(resource->properties, "BucketName");
         int r;
 
         if (name) {
@@ -68,10 +77,7 @@ static int make_bucket(Resource *resource, Error *ret_error)
         }
         resource->arn = text_format("arn:aws:s3:::%s", resource->id);
         r = cloud_add_bucket(resource->stack->options.cloud, resource->id, ret_error);
-        if (r == 0 && key &&
-                cloud_set_bucket_key(resource->stack->options.cloud, resource->id, key) < 0)
-                r = error_set(ret_error, -ENOMEM, "no memory");
-        return r;
+        return r == 0 ? set_bucket_key(resource, ret_error) : r;
 }
 
 static int make_bucket_policy(Resource *resource, Error *ret_error)
@@ -86,10 +92,12 @@ static int make_bucket_policy(Resource *resource, Error *ret_error)
         return 0;
 }
 
-static int make_role(Resource *resource, Error *ret_error)
+static int read_policies(Resource *resource, Error *ret_error)
 {
         const Json *policies = json_member(resource->properties, "Policies");
+        PolicySet *set = &resource->policies;
 
+        set->count = 0;
         for (size_t i = 0; i < json_count(policies) && i < POLICY_DOCUMENTS_MAX; i++) {
                 const Json *policy = json_element(policies, i);
                 const char *name = stack_get_text(policy, "PolicyName");
@@ -98,8 +106,17 @@ static int make_role(Resource *resource, Error *ret_error)
 
                 if (r < 0)
                         return r;
-                resource->policies.documents[resource->policies.count++] = document;
+                set->documents[set->count++] = document;
         }
+        return 0;
+}
+
+static int make_role(Resource *resource, Error *ret_error)
+{
+        int r = read_policies(resource, ret_error);
+
+        if (r < 0)
+                return r;
         resource->arn = text_format("arn:aws:iam::" CLOUD_ACCOUNT ":role/%s", resource->id);
         return cloud_add_principal(resource->stack->options.cloud,
                 resource->definition->name,
@@ -108,11 +125,20 @@ static int make_role(Resource *resource, Error *ret_error)
                 ret_error);
 }
 
+static int change_role(Resource *resource, Error *ret_error)
+{
+        int r = read_policies(resource, ret_error);
+
+        if (r == 0)
+                cloud_set_policies(resource->principal, &resource->policies);
+        return r;
+}
+
 Resource *stack_find_by_id(const Stack *stack, const char *id)
 {
         for (size_t i = 0; i < stack->count; i++)
-                if (text_equal(stack->resources[i].id, id))
-                        return &stack->resources[i];
+                if (text_equal(stack->resources[i]->id, id))
+                        return stack->resources[i];
         return NULL;
 }
 
@@ -166,7 +192,7 @@ static void on_timeout(void *userdata)
 static Resource *find_waiting(const Resource *handle)
 {
         for (size_t i = 0; i < handle->stack->count; i++) {
-                Resource *resource = &handle->stack->resources[i];
+                Resource *resource = handle->stack->resources[i];
 
                 if (text_equal(resource->definition->type, "AWS::CloudFormation::WaitCondition") &&
                         resource->life == CREATING &&
@@ -286,10 +312,11 @@ char *stack_find_stem(const char *name)
         return text_copy_part(name, length);
 }
 
-static const char *find_fault(const Stack *stack, const char *stem)
+static const char *find_fault(const Stack *stack, const char *stem, const char *name)
 {
         for (size_t i = 0; i < stack->options.n_faults; i++)
-                if (text_equal(stack->options.faults[i].node, stem))
+                if (text_equal(stack->options.faults[i].node, stem) ||
+                        text_equal(stack->options.faults[i].node, name))
                         return stack->options.faults[i].rest;
         return NULL;
 }
@@ -322,6 +349,23 @@ static int read_user_data(const Resource *resource, char **ret, Error *ret_error
         *ret = text_copy_part(bytes, size);
         free(bytes);
         return *ret ? 0 : error_set(ret_error, -ENOMEM, "no memory");
+}
+
+/* A folder of the stem's name; one that replaces another's by a name of its own. */
+static char *make_root(const Resource *resource)
+{
+        const Stack *stack = resource->stack;
+
+        for (size_t i = 0; i < stack->count; i++) {
+                const Resource *other = stack->resources[i];
+
+                if (other != resource && other->root && text_equal(other->stem, resource->stem))
+                        return text_format("%s/%s-%u",
+                                stack->options.folder,
+                                resource->stem,
+                                stack->addresses);
+        }
+        return text_format("%s/%s", stack->options.folder, resource->stem);
 }
 
 static int make_instance(Resource *resource, Error *ret_error)
@@ -359,18 +403,58 @@ static int make_instance(Resource *resource, Error *ret_error)
         resource->stem = stack_find_stem(resource->definition->name);
         resource->address =
                 text_format("%s.%u", stack->options.network, FIRST_ADDRESS + stack->addresses++);
-        resource->root = text_format("%s/%s", stack->options.folder, resource->stem);
+        resource->root = make_root(resource);
         options.name = resource->stem;
         options.address = resource->address;
         options.root = resource->root;
         options.user_data = user_data;
-        options.fault = find_fault(stack, resource->stem);
+        options.fault = find_fault(stack, resource->stem, resource->definition->name);
         r = instance_new(&options, &resource->instance, ret_error);
         if (r < 0)
                 return r;
         free(resource->id);
         resource->id = text_copy(instance_id(resource->instance));
         resource->instance_id = text_copy(resource->id);
+        return 0;
+}
+
+static bool has_changed(const Resource *resource, const char *property)
+{
+        const Json *before = json_member(resource->former_properties, property);
+        const Json *now = json_member(resource->properties, property);
+
+        return (before || now) && !(before && now && json_is_same(before, now));
+}
+
+static int change_instance(Resource *resource, Error *ret_error)
+{
+        _cleanup_(free) char *user_data = NULL;
+        int r;
+
+        if (!has_changed(resource, "UserData") && !has_changed(resource, "InstanceType"))
+                return 0;
+        r = read_user_data(resource, &user_data, ret_error);
+        if (r < 0)
+                return r;
+        stack_note(resource->stack,
+                "%s is stopped and started; cloud-init does not run its user-data again",
+                resource->stem);
+        return instance_restart(resource->instance, user_data, ret_error);
+}
+
+static int change_launch_template(Resource *resource, Error *ret_error)
+{
+        (void)ret_error;
+        resource->version++;
+        return 0;
+}
+
+static int change_secret(Resource *resource, Error *ret_error)
+{
+        (void)ret_error;
+        stack_note(resource->stack,
+                "%s keeps its value: a rehearsal does not change secrets",
+                resource->definition->name);
         return 0;
 }
 
@@ -381,23 +465,24 @@ static int do_nothing(Resource *resource, Error *ret_error)
         return 0;
 }
 
-/* What a rehearsal makes. `later`: it is complete when something else says so. */
+/* What a rehearsal makes, and changes. `later`: it is complete when something else says so. */
 static const struct {
         const char *type;
         int (*make)(Resource *resource, Error *ret_error);
+        int (*change)(Resource *resource, Error *ret_error);
         bool later;
 } kinds[] = {
-        {"AWS::CloudFormation::WaitCondition", make_waiting, true},
-        {"AWS::CloudFormation::WaitConditionHandle", make_handle, false},
-        {"AWS::EC2::Instance", make_instance, false},
-        {"AWS::EC2::LaunchTemplate", do_nothing, false},
-        {"AWS::EC2::SecurityGroup", do_nothing, false},
-        {"AWS::EC2::SecurityGroupIngress", do_nothing, false},
-        {"AWS::IAM::InstanceProfile", make_profile, false},
-        {"AWS::IAM::Role", make_role, false},
-        {"AWS::S3::Bucket", make_bucket, false},
-        {"AWS::S3::BucketPolicy", make_bucket_policy, false},
-        {"AWS::SecretsManager::Secret", make_secret, false},
+        {"AWS::CloudFormation::WaitCondition", make_waiting, do_nothing, true},
+        {"AWS::CloudFormation::WaitConditionHandle", make_handle, do_nothing, false},
+        {"AWS::EC2::Instance", make_instance, change_instance, false},
+        {"AWS::EC2::LaunchTemplate", do_nothing, change_launch_template, false},
+        {"AWS::EC2::SecurityGroup", do_nothing, do_nothing, false},
+        {"AWS::EC2::SecurityGroupIngress", do_nothing, do_nothing, false},
+        {"AWS::IAM::InstanceProfile", make_profile, do_nothing, false},
+        {"AWS::IAM::Role", make_role, change_role, false},
+        {"AWS::S3::Bucket", make_bucket, set_bucket_key, false},
+        {"AWS::S3::BucketPolicy", make_bucket_policy, make_bucket_policy, false},
+        {"AWS::SecretsManager::Secret", make_secret, change_secret, false},
 };
 
 int stack_make(Resource *resource, bool *ret_later, Error *ret_error)
@@ -408,5 +493,13 @@ int stack_make(Resource *resource, bool *ret_later, Error *ret_error)
                         *ret_later = kinds[i].later;
                         return kinds[i].make(resource, ret_error);
                 }
+        return 0;
+}
+
+int stack_change(Resource *resource, Error *ret_error)
+{
+        for (size_t i = 0; i < ELEMENTS(kinds); i++)
+                if (text_equal(kinds[i].type, resource->definition->type))
+                        return kinds[i].change(resource, ret_error);
         return 0;
 }

@@ -29,13 +29,18 @@ static void tell(
         stack->options.event(&event, stack->options.userdata);
 }
 
-static void tell_resource(const Resource *resource, const char *status, const char *reason)
+void stack_tell_resource(const Resource *resource, const char *status, const char *reason)
 {
         tell(resource->stack,
                 status,
                 resource->definition->type,
                 resource->definition->name,
                 reason);
+}
+
+void stack_tell(Stack *stack, const char *status, const char *reason)
+{
+        tell(stack, status, "AWS::CloudFormation::Stack", stack->options.name, reason);
 }
 
 void stack_note(const Stack *stack, const char *format, ...)
@@ -51,16 +56,20 @@ void stack_note(const Stack *stack, const char *format, ...)
 
 /* --- what resources are to others --- */
 
-static Resource *find_resource(const Stack *stack, const char *name)
+Resource *stack_find_resource(const Stack *stack, const char *name)
 {
-        for (size_t i = 0; i < stack->count; i++)
-                if (text_equal(stack->resources[i].definition->name, name))
-                        return &stack->resources[i];
+        const StackPlan *plan = &stack->plan;
+
+        for (size_t i = 0; plan->template && i < plan->template->n_resources; i++)
+                if (text_equal(plan->resources[i]->definition->name, name))
+                        return plan->resources[i];
         return NULL;
 }
 
 static const char *get_attribute(const Resource *resource, const char *name)
 {
+        static const char *const versions[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9"};
+
         if (text_equal(name, "Arn"))
                 return resource->arn;
         if (text_equal(name, "PrivateIp") || text_equal(name, "PublicIp"))
@@ -69,8 +78,10 @@ static const char *get_attribute(const Resource *resource, const char *name)
                 return CLOUD_REGION "a";
         if (text_equal(name, "GroupId") || text_equal(name, "InstanceId"))
                 return resource->id;
-        if (text_equal(name, "LatestVersionNumber") || text_equal(name, "DefaultVersionNumber"))
-                return "1";
+        if (text_equal(name, "LatestVersionNumber"))
+                return versions[resource->version % ELEMENTS(versions)];
+        if (text_equal(name, "DefaultVersionNumber"))
+                return versions[0];
         if (text_equal(name, "Data"))
                 return resource->signal_data ? resource->signal_data : "{}";
         return NULL;
@@ -82,7 +93,7 @@ static int refer(const CfnResource *definition,
         Json **ret,
         Error *ret_error)
 {
-        const Resource *resource = find_resource(userdata, definition->name);
+        const Resource *resource = stack_find_resource(userdata, definition->name);
         const char *text = !resource   ? NULL
                            : attribute ? get_attribute(resource, attribute)
                                        : resource->id;
@@ -98,23 +109,31 @@ static int refer(const CfnResource *definition,
         return *ret ? 0 : -ENOMEM;
 }
 
-static void create(Resource *resource)
+int stack_evaluate(const Resource *resource, Json **ret, Error *ret_error)
 {
-        Stack *stack = resource->stack;
+        if (resource->definition->properties)
+                return cfn_function_evaluate(&resource->stack->context,
+                        resource->definition->properties,
+                        ret,
+                        ret_error);
+        *ret = json_new_object();
+        return *ret ? 0 : error_set(ret_error, -ENOMEM, "no memory");
+}
+
+void stack_create(Resource *resource)
+{
         Error error = ERROR_INIT;
         bool later = false;
-        int r = 0;
+        int r;
 
         resource->life = CREATING;
-        resource->sequence = ++stack->sequence;
-        tell_resource(resource, "CREATE_IN_PROGRESS", NULL);
-        if (resource->definition->properties)
-                r = cfn_function_evaluate(&stack->context,
-                        resource->definition->properties,
-                        &resource->properties,
-                        &error);
-        else
-                resource->properties = json_new_object();
+        resource->sequence = ++resource->stack->sequence;
+        stack_tell_resource(resource,
+                resource->replaces ? "UPDATE_IN_PROGRESS" : "CREATE_IN_PROGRESS",
+                resource->replaces ? "Requested update requires the creation of a new physical "
+                                     "resource; hence creating one."
+                                   : NULL);
+        r = stack_evaluate(resource, &resource->properties, &error);
         resource->id = stack_make_id(resource);
         if (r == 0)
                 r = stack_make(resource, &later, &error);
@@ -128,21 +147,28 @@ static void create(Resource *resource)
 
 static bool is_ready(const Stack *stack, size_t index)
 {
-        for (size_t i = 0; i < stack->count; i++)
-                if (cfn_graph_needs(stack->graph, index, i) &&
-                        stack->resources[i].life != CREATED && stack->resources[i].life != ABSENT)
+        const StackPlan *plan = &stack->plan;
+
+        for (size_t i = 0; i < plan->template->n_resources; i++)
+                if (cfn_graph_needs(plan->graph, index, i) && plan->resources[i]->life != CREATED &&
+                        plan->resources[i]->life != ABSENT)
                         return false;
         return true;
 }
 
-static void finish(Stack *stack, StackState state, const char *status)
+void stack_finish(Stack *stack, StackState state, const char *status)
 {
         stack->state = state;
         for (size_t i = 0; i < stack->count; i++)
-                if (stack->resources[i].handle)
-                        cloud_close_handle(stack->resources[i].handle);
-        tell(stack, status, "AWS::CloudFormation::Stack", stack->options.name, stack->reason);
+                if (stack->resources[i]->handle)
+                        cloud_close_handle(stack->resources[i]->handle);
+        stack_tell(stack, status, stack->reason);
         stack->options.finished(state, stack->options.userdata);
+}
+
+static bool is_going_on(const Stack *stack)
+{
+        return stack->state == STACK_CREATING || stack->state == STACK_UPDATING;
 }
 
 /* Starts all that has nothing to wait for any more; each turn of the loop anew, as one may complete
@@ -150,44 +176,60 @@ static void finish(Stack *stack, StackState state, const char *status)
 static void on_turn(void *userdata)
 {
         Stack *stack = userdata;
-        size_t left = 0;
+        const StackPlan *plan = &stack->plan;
+        size_t count = plan->template->n_resources, left = 0;
 
-        for (size_t i = 0; i < stack->count && stack->state == STACK_CREATING; i++) {
-                size_t index = stack->graph->order[i];
+        for (size_t i = 0; i < count && is_going_on(stack); i++) {
+                size_t index = plan->graph->order[i];
+                Resource *resource = plan->resources[index];
 
-                if (stack->resources[index].life == PENDING && is_ready(stack, index))
-                        create(&stack->resources[index]);
+                if (resource->life != PENDING || !is_ready(stack, index))
+                        continue;
+                if (resource->id)
+                        stack_update_resource(resource, index);
+                else
+                        stack_create(resource);
         }
-        for (size_t i = 0; i < stack->count; i++)
-                left += stack->resources[i].life == PENDING || stack->resources[i].life == CREATING;
-        if (stack->state == STACK_CREATING && left == 0)
-                finish(stack, STACK_COMPLETE, "CREATE_COMPLETE");
+        for (size_t i = 0; i < count; i++)
+                left += plan->resources[i]->life == PENDING || plan->resources[i]->life == CREATING;
+        if (left > 0 || !is_going_on(stack))
+                return;
+        if (stack->state == STACK_UPDATING)
+                stack_clean_up(stack);
+        else
+                stack_finish(stack, STACK_COMPLETE, "CREATE_COMPLETE");
 }
 
 void stack_settle(Resource *resource, Life life, const char *reason)
 {
+        bool update = resource->former || resource->replaces;
+
         resource->life = life;
-        tell_resource(resource, life == CREATED ? "CREATE_COMPLETE" : "CREATE_FAILED", reason);
+        if (life == CREATED)
+                stack_tell_resource(
+                        resource, update ? "UPDATE_COMPLETE" : "CREATE_COMPLETE", reason);
+        else
+                stack_tell_resource(resource, update ? "UPDATE_FAILED" : "CREATE_FAILED", reason);
         event_timer_set(resource->stack->turn, 0);
 }
 
 /* What a rollback takes away. */
-static void delete (Resource *resource)
+void stack_delete(Resource *resource)
 {
         const CfnResource *definition = resource->definition;
         Stack *stack = resource->stack;
 
         if (text_equal(definition->deletion_policy, "Retain")) {
-                tell_resource(resource, "DELETE_SKIPPED", NULL);
+                stack_tell_resource(resource, "DELETE_SKIPPED", NULL);
                 resource->life = DELETED;
                 return;
         }
-        tell_resource(resource, "DELETE_IN_PROGRESS", NULL);
+        stack_tell_resource(resource, "DELETE_IN_PROGRESS", NULL);
         resource->instance = instance_free(resource->instance);
         resource->timer = event_timer_free(resource->timer);
         if (text_equal(definition->type, "AWS::S3::Bucket")) {
                 if (cloud_count_objects(stack->options.cloud, resource->id) > 0) {
-                        tell_resource(resource,
+                        stack_tell_resource(resource,
                                 "DELETE_FAILED",
                                 "The bucket you tried to delete is not empty");
                         resource->life = DELETED;
@@ -196,28 +238,28 @@ static void delete (Resource *resource)
                 cloud_remove_bucket(stack->options.cloud, resource->id);
         }
         resource->life = DELETED;
-        tell_resource(resource, "DELETE_COMPLETE", NULL);
+        stack_tell_resource(resource, "DELETE_COMPLETE", NULL);
 }
 
 static void on_rollback(void *userdata)
 {
         Stack *stack = userdata;
 
-        tell(stack,
-                "ROLLBACK_IN_PROGRESS",
-                "AWS::CloudFormation::Stack",
-                stack->options.name,
-                stack->reason);
+        if (stack->former.template) {
+                stack_take_back(stack);
+                return;
+        }
+        stack_tell(stack, "ROLLBACK_IN_PROGRESS", stack->reason);
         for (size_t last = stack->sequence; last > 0; last--)
                 for (size_t i = 0; i < stack->count; i++) {
-                        Resource *resource = &stack->resources[i];
+                        Resource *resource = stack->resources[i];
 
                         if (resource->sequence == last &&
                                 (resource->life == CREATED || resource->life == CREATING ||
                                         resource->life == FAILED))
-                                delete (resource);
+                                stack_delete(resource);
                 }
-        finish(stack, STACK_ROLLED_BACK, "ROLLBACK_COMPLETE");
+        stack_finish(stack, STACK_ROLLED_BACK, "ROLLBACK_COMPLETE");
 }
 
 void stack_fail(Resource *resource, const char *reason)
@@ -227,12 +269,16 @@ void stack_fail(Resource *resource, const char *reason)
         if (resource->timer)
                 event_timer_stop(resource->timer);
         stack_settle(resource, FAILED, reason);
-        if (stack->state != STACK_CREATING)
+        if (!is_going_on(stack))
                 return;
-        stack->reason = text_format(
-                "The following resource(s) failed to create: [%s].", resource->definition->name);
+        free(stack->reason);
+        stack->reason = text_format("The following resource(s) failed to %s: [%s].",
+                resource->former ? "update" : "create",
+                resource->definition->name);
         if (stack->options.disable_rollback) {
-                finish(stack, STACK_FAILED, "CREATE_FAILED");
+                stack_finish(stack,
+                        STACK_FAILED,
+                        stack->former.template ? "UPDATE_FAILED" : "CREATE_FAILED");
                 return;
         }
         stack->state = STACK_ROLLING_BACK;
@@ -243,55 +289,27 @@ void stack_fail(Resource *resource, const char *reason)
 
 /* --- the stack --- */
 
-static int check_resources(const Stack *stack, Error *ret_error)
+/* An instance by its stem, or by its whole logical id. */
+static bool has_node(const CfnTemplate *template, const char *node)
 {
-        int r = 0;
+        for (size_t i = 0; i < template->n_resources; i++) {
+                const CfnResource *resource = &template->resources[i];
+                _cleanup_(free) char *stem = stack_find_stem(resource->name);
 
-        for (size_t i = 0; i < stack->count && r == 0; i++) {
-                const CfnResource *definition = stack->resources[i].definition;
-
-                r = cfn_resource_check(stack->options.template, definition, ret_error);
-                if (!cfn_resource_type(definition->type))
-                        stack_note(stack,
-                                "%s is of type %s, which a rehearsal does not know: it is taken to "
-                                "be there",
-                                definition->name,
-                                definition->type);
+                if (text_equal(resource->type, "AWS::EC2::Instance") &&
+                        (text_equal(stem, node) || text_equal(resource->name, node)))
+                        return true;
         }
-        return r;
-}
-
-static int find_absent(Stack *stack, Error *ret_error)
-{
-        int r = 0;
-
-        for (size_t i = 0; i < stack->count && r == 0; i++) {
-                bool exists = true;
-
-                r = cfn_function_exists(&stack->context,
-                        stack->resources[i].definition->condition,
-                        &exists,
-                        ret_error);
-                if (!exists)
-                        stack->resources[i].life = ABSENT;
-        }
-        return r;
+        return false;
 }
 
 static int check_faults(const Stack *stack, Error *ret_error)
 {
         for (size_t k = 0; k < stack->options.n_faults; k++) {
-                bool known = false;
+                const char *node = stack->options.faults[k].node;
 
-                for (size_t i = 0; i < stack->count; i++) {
-                        _cleanup_(free) char *stem =
-                                stack_find_stem(stack->resources[i].definition->name);
-
-                        known |= text_equal(stem, stack->options.faults[k].node) &&
-                                 text_equal(stack->resources[i].definition->type,
-                                         "AWS::EC2::Instance");
-                }
-                if (!known)
+                if (!has_node(stack->options.template, node) &&
+                        (!stack->options.next || !has_node(stack->options.next, node)))
                         return error_set(ret_error,
                                 -EINVAL,
                                 "cannot use '--fault=%s:%s': the template has no instance '%s'",
@@ -305,6 +323,7 @@ static int check_faults(const Stack *stack, Error *ret_error)
 static int begin(Stack *stack, Error *ret_error)
 {
         const StackOptions *options = &stack->options;
+        StackPlan plan = {};
         char word[13];
         int r;
 
@@ -314,8 +333,6 @@ static int begin(Stack *stack, Error *ret_error)
                         options->name,
                         word);
         stack->context = (CfnContext){
-                .template = options->template,
-                .parameters = options->parameters,
                 .region = CLOUD_REGION,
                 .account = CLOUD_ACCOUNT,
                 .partition = "aws",
@@ -325,13 +342,11 @@ static int begin(Stack *stack, Error *ret_error)
                 .refer = refer,
                 .userdata = stack,
         };
-        r = cfn_graph_new(options->template, &stack->graph, ret_error);
-        if (r == 0)
-                r = check_resources(stack, ret_error);
-        if (r == 0)
-                r = find_absent(stack, ret_error);
-        if (r == 0)
-                r = check_faults(stack, ret_error);
+        r = stack_plan_make(stack, options->template, options->parameters, &plan, ret_error);
+        if (r < 0)
+                return r;
+        stack_follow(stack, &plan);
+        r = check_faults(stack, ret_error);
         if (r == 0 &&
                 (!stack->id || event_timer_new(options->loop, on_turn, stack, &stack->turn) < 0))
                 r = error_set(ret_error, -ENOMEM, "cannot begin the stack: %m");
@@ -343,36 +358,26 @@ int stack_new(const StackOptions *options, Stack **ret, Error *ret_error)
         _cleanup_(stack_free) Stack *stack = calloc(1, sizeof(*stack));
         int r;
 
-        if (stack)
-                stack->resources =
-                        calloc(options->template->n_resources, sizeof(*stack->resources));
-        if (!stack || !stack->resources)
+        if (!stack)
                 return error_set(ret_error, -ENOMEM, "cannot begin the stack: %m");
         stack->options = *options;
-        stack->count = options->template->n_resources;
-        for (size_t i = 0; i < stack->count; i++)
-                stack->resources[i] =
-                        (Resource){.stack = stack, .definition = &options->template->resources[i]};
         r = begin(stack, ret_error);
         if (r < 0)
                 return r;
         stack->began = clock_now(&clock_system);
         stack->began_wall = clock_wall(&clock_system);
-        tell(stack,
-                "CREATE_IN_PROGRESS",
-                "AWS::CloudFormation::Stack",
-                options->name,
-                "User Initiated");
+        stack_tell(stack, "CREATE_IN_PROGRESS", "User Initiated");
         event_timer_set(stack->turn, 0);
         *ret = TAKE_PTR(stack);
         return 0;
 }
 
-static void resource_done(Resource *resource)
+static void resource_free(Resource *resource)
 {
         resource->instance = instance_free(resource->instance);
         resource->timer = event_timer_free(resource->timer);
         resource->properties = json_free(resource->properties);
+        resource->former_properties = json_free(resource->former_properties);
         free(resource->id);
         free(resource->arn);
         free(resource->signal_data);
@@ -380,6 +385,7 @@ static void resource_done(Resource *resource)
         free(resource->root);
         free(resource->stem);
         free(resource->instance_id);
+        free(resource);
 }
 
 Stack *stack_free(Stack *stack)
@@ -387,10 +393,11 @@ Stack *stack_free(Stack *stack)
         if (!stack)
                 return NULL;
         for (size_t i = 0; i < stack->count; i++)
-                resource_done(&stack->resources[i]);
+                resource_free(stack->resources[i]);
         free(stack->resources);
         stack->turn = event_timer_free(stack->turn);
-        stack->graph = cfn_graph_free(stack->graph);
+        stack_plan_done(&stack->plan);
+        stack_plan_done(&stack->former);
         free(stack->id);
         free(stack->reason);
         free(stack);
@@ -409,7 +416,7 @@ Usec stack_began(const Stack *stack)
 
 int stack_list_outputs(const Stack *stack, StackOutput visit, void *userdata, Error *ret_error)
 {
-        const CfnTemplate *template = stack->options.template;
+        const CfnTemplate *template = stack->plan.template;
 
         for (size_t i = 0; i < template->n_outputs; i++) {
                 const CfnOutput *output = &template->outputs[i];
@@ -431,7 +438,7 @@ int stack_list_outputs(const Stack *stack, StackOutput visit, void *userdata, Er
 static const Resource *nth_instance(const Stack *stack, size_t index)
 {
         for (size_t i = 0; i < stack->count; i++) {
-                const Resource *resource = &stack->resources[stack->graph->order[i]];
+                const Resource *resource = stack->resources[i];
 
                 if (resource->root && index-- == 0)
                         return resource;
@@ -469,7 +476,7 @@ size_t stack_count_running(const Stack *stack)
         size_t count = 0;
 
         for (size_t i = 0; i < stack->count; i++)
-                count += stack->resources[i].instance &&
-                         instance_is_running(stack->resources[i].instance);
+                count += stack->resources[i]->instance &&
+                         instance_is_running(stack->resources[i]->instance);
         return count;
 }

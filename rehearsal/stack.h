@@ -1,5 +1,5 @@
 /* A stack of the embedded cloud: a template's resources made in their order, events as
- * CloudFormation tells them, wait conditions with their time-outs, rollback in reverse.
+ * CloudFormation tells them, wait conditions with their time-outs, rollback in reverse; updates.
  *
  * Source: AWS CloudFormation User Guide, "Stack status codes", "Create wait conditions".
  */
@@ -18,7 +18,8 @@ typedef enum StackState {
         STACK_COMPLETE,
         STACK_FAILED, /* CREATE_FAILED: rollback is disabled */
         STACK_ROLLING_BACK,
-        STACK_ROLLED_BACK,
+        STACK_ROLLED_BACK, /* likewise of an update */
+        STACK_UPDATING,
 } StackState;
 
 /* "AgentNode1:join-swarm:kill" taken apart. */
@@ -42,6 +43,7 @@ typedef struct StackOptions {
         Cloud *cloud;
         const CfnTemplate *template;
         const CfnParameterSet *parameters;
+        const CfnTemplate *next; /* of an update to come: faults may name its nodes; NULL: none */
         const char *name;
         Machines *machines;    /* its instances are containers; NULL: process trees */
         const char *folder;    /* instances' roots lie below it */
@@ -65,6 +67,15 @@ typedef struct StackOptions {
 int stack_new(const StackOptions *options, Stack **ret, Error *ret_error);
 Stack *stack_free(Stack *stack);
 DEFINE_CLEANUP(Stack *, stack_free);
+
+/* Makes another template true of a stack that is complete, as an update does: what is new is made,
+ * what has changed is changed, restarted or replaced (change.h), what is not in it any more goes at
+ * the end. What fails is taken back. `finished` is called once more. -EBADMSG, -EINVAL with the
+ * sentence: nothing has changed then. */
+int stack_update(Stack *stack,
+        const CfnTemplate *template,
+        const CfnParameterSet *parameters,
+        Error *ret_error);
 
 StackState stack_state(const Stack *stack);
 Usec stack_began(const Stack *stack); /* wall */
