@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cfn/template.h"
+#include "rehearsal/capture.h"
 #include "rehearsal/ground.h"
 #include "rehearsal/stack.h"
 #include "rehearsal/timeline.h"
@@ -204,30 +205,6 @@ static void add_word(char **words, size_t *count, const char *format, const char
                 words[(*count)++] = text_format("%s%s", format, value);
 }
 
-/* What a program prints, and its exit status. */
-static int capture(char *const *words, Buffer *ret, int *ret_status, Error *ret_error)
-{
-        int fds[2], r;
-        pid_t child;
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return error_set(ret_error, -errno, "cannot run '%s': %m", words[0]);
-        (void)fflush(NULL);
-        child = fork();
-        if (child == 0) {
-                if (dup2(fds[1], STDOUT_FILENO) >= 0)
-                        (void)execv(words[0], words);
-                _exit(127);
-        }
-        (void)close(fds[1]);
-        r = child < 0 ? error_set(ret_error, -errno, "cannot run '%s': %m", words[0])
-                      : file_read_fd(fds[0], words[0], TEMPLATE_MAX, ret, ret_error);
-        (void)close(fds[0]);
-        if (child > 0)
-                (void)waitpid(child, ret_status, 0);
-        return r;
-}
-
 static int create_template(Rehearsal *rehearsal, Error *ret_error)
 {
         const Arguments *arguments = &rehearsal->arguments;
@@ -242,7 +219,7 @@ static int create_template(Rehearsal *rehearsal, Error *ret_error)
         add_word(words, &count, "--swarm=", arguments->swarm);
         add_word(words, &count, "--components=", arguments->components);
         add_word(words, &count, "--keep-secrets", arguments->keep_secrets ? "" : NULL);
-        r = capture(words, &text, &status, ret_error);
+        r = capture_output(words, &text, &status, ret_error);
         for (size_t i = 2; i < count; i++)
                 free(words[i]);
         if (r < 0)
