@@ -66,6 +66,7 @@ static Json *build_root_volume(const Variant *variant, StackKind kind)
         return build_object({"DeviceName", stack_root_device(variant, kind)},
                 {"Ebs",
                         build_object({"VolumeType", build_text("gp3")},
+                                {"VolumeSize", build_ref("RootVolumeSize")},
                                 {"Encrypted", json_new_bool(true)},
                                 {"DeleteOnTermination", json_new_bool(true)})});
 }
