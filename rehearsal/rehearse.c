@@ -7,6 +7,7 @@
 #include "rehearsal/capture.h"
 #include "rehearsal/ground.h"
 #include "rehearsal/stack.h"
+#include "rehearsal/telling.h"
 #include "rehearsal/timeline.h"
 
 #include <errno.h>
@@ -235,26 +236,10 @@ static int create_template(Rehearsal *rehearsal, Error *ret_error)
                 ret_error);
 }
 
-static void on_made_up(const CfnParameter *parameter, const char *value, void *userdata)
-{
-        (void)userdata;
-        printf("note: parameter %s is made up%s%s\n",
-                parameter->name,
-                value ? ": " : "",
-                value ? value : "");
-}
-
-static void on_made_up_again(const CfnParameter *parameter, const char *value, void *userdata)
-{
-        (void)parameter;
-        (void)value;
-        (void)userdata;
-}
-
 static int read_template(Rehearsal *rehearsal, Error *ret_error)
 {
         const Arguments *arguments = &rehearsal->arguments;
-        CfnMadeUp made_up = {.told = on_made_up};
+        CfnMadeUp made_up = {.told = telling_made_up};
         int r;
 
         if (rehearsal->template_path)
@@ -275,7 +260,7 @@ static int read_template(Rehearsal *rehearsal, Error *ret_error)
 static int read_update(Rehearsal *rehearsal, Error *ret_error)
 {
         const Arguments *arguments = &rehearsal->arguments;
-        CfnMadeUp made_up = {.told = on_made_up_again};
+        CfnMadeUp made_up = {.told = telling_made_up_again};
         int r;
 
         if (!arguments->update)
@@ -399,21 +384,7 @@ static void on_event(const StackEvent *event, void *userdata)
 
         if (!rehearsal->failure && event->reason && text_equal(event->status, "CREATE_FAILED"))
                 rehearsal->failure = text_format("%s: %s", event->name, event->reason);
-        printf("%8.3f s  %-20s %-38s %s%s%s\n",
-                (double)event->at / (double)USEC_PER_SEC,
-                event->status,
-                event->type,
-                event->name,
-                event->reason ? "  " : "",
-                event->reason ? event->reason : "");
-        (void)fflush(stdout);
-}
-
-static void on_note(const char *text, void *userdata)
-{
-        (void)userdata;
-        printf("note: %s\n", text);
-        (void)fflush(stdout);
+        telling_event(event);
 }
 
 static void on_said(const char *name, const char *line, void *userdata)
@@ -424,19 +395,6 @@ static void on_said(const char *name, const char *line, void *userdata)
                 return;
         printf("            %-12s %s\n", name, line);
         (void)fflush(stdout);
-}
-
-static void on_output(const char *name, const char *value, const char *description, void *userdata)
-{
-        (void)description;
-        (void)userdata;
-        printf("  %-28s %s\n", name, value);
-}
-
-static void on_link(const char *text, void *userdata)
-{
-        (void)userdata;
-        printf("  %s\n", text);
 }
 
 /* What of a machine's way from launch to signal is ours to make shorter. */
@@ -484,7 +442,7 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
                 return r;
         if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
                 printf("\nCritical path:\n");
-                timeline_explain(timeline, on_link, NULL);
+                timeline_explain(timeline, telling_line, NULL);
                 print_shares(timeline);
         }
         if (!rehearsal->arguments.timeline)
@@ -529,7 +487,7 @@ static int report(Rehearsal *rehearsal, Error *ret_error)
 
         if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
                 printf("\nOutputs:\n");
-                r = stack_list_outputs(rehearsal->stack, on_output, NULL, ret_error);
+                r = stack_list_outputs(rehearsal->stack, telling_output, NULL, ret_error);
         } else {
                 print_failure(rehearsal);
         }
@@ -632,7 +590,7 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
                 .n_faults = rehearsal->n_faults,
                 .disable_rollback = arguments->disable_rollback,
                 .event = on_event,
-                .note = on_note,
+                .note = telling_note,
                 .said = on_said,
                 .finished = on_finished,
                 .userdata = rehearsal,
