@@ -100,6 +100,14 @@ typedef struct Watch {
         Error *error;
 } Watch;
 
+static void watch_done(Watch *watch)
+{
+        close_p(&watch->output);
+        close_p(&watch->signals);
+        close_p(&watch->life);
+}
+DEFINE_CLEANUP_IN_PLACE(Watch, watch_done);
+
 static void ask_to_end(Watch *watch, PackerChildEnd why)
 {
         if (watch->asked) {
@@ -181,16 +189,21 @@ static void watch_output(Watch *watch)
                 give_line(watch);
 }
 
-/* It has closed its output, and is about to end; to the deadline. */
+/* It has closed its output, and is about to end; to the deadline. The group goes before the child's
+ * number is free for others. */
 static int wait_end(const Watch *watch)
 {
+        siginfo_t ended = {};
         int status = 0;
 
-        while (waitpid(watch->pid, &status, WNOHANG) == 0) {
+        while (waitid(P_PID, (id_t)watch->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                ended.si_pid == 0) {
                 if (clock_passed(&clock_system, watch->deadline))
                         (void)kill(-watch->pid, SIGKILL);
                 clock_sleep_until(&clock_system, clock_deadline(&clock_system, 5 * USEC_PER_MSEC));
         }
+        (void)kill(-watch->pid, SIGKILL); /* plugins that outlived it */
+        (void)waitpid(watch->pid, &status, 0);
         return status;
 }
 
@@ -224,8 +237,14 @@ static void interrupting_signals(sigset_t *ret)
 int packer_child_run(
         const PackerChild *child, PackerChildEnd *ret_end, int *ret_status, Error *ret_error)
 {
-        Watch watch = {.child = child, .output = -1, .life = -1, .deadline = child->deadline};
-        _cleanup_(close) int signals = -1, output = -1, life = -1;
+        _cleanup_(watch_done) Watch watch = {
+                .child = child,
+                .output = -1,
+                .signals = -1,
+                .life = -1,
+                .deadline = child->deadline,
+                .error = ret_error,
+        };
         _cleanup_(free) char *file = NULL;
         sigset_t set, before;
         int status = 0, r;
@@ -235,15 +254,12 @@ int packer_child_run(
                 return r;
         interrupting_signals(&set);
         (void)sigprocmask(SIG_BLOCK, &set, &before);
-        watch.signals = signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        watch.error = ret_error;
+        watch.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         r = start(child, file, &watch, ret_error);
-        output = watch.output;
         if (r == 0) {
-                watch.life = life = pidfd_open(watch.pid, 0);
+                watch.life = pidfd_open(watch.pid, 0);
                 watch_output(&watch);
                 status = wait_end(&watch);
-                (void)kill(-watch.pid, SIGKILL); /* plugins that outlived it */
         }
         (void)sigprocmask(SIG_SETMASK, &before, NULL);
         if (r < 0)

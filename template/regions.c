@@ -72,13 +72,14 @@ int regions_parse(const char *text, RegionList *ret, Error *ret_error)
         return 0;
 }
 
-static int ask_regions(const Account *account, RegionList *ret, Error *ret_error)
+/* One question to EC2 in the account's region. */
+static int ask_ec2(const Account *account,
+        const char *action,
+        const char *const *parameters,
+        XmlElement **ret,
+        Error *ret_error)
 {
-        const AwsPartition *partition =
-                aws_partition_of_region(aws_session_region(account->session));
-        _cleanup_(xml_free) XmlElement *answer = NULL;
         _cleanup_(free) char *endpoint = NULL;
-        RegionList list = {};
         int r;
 
         r = account_endpoint(account, "ec2", &endpoint, ret_error);
@@ -86,13 +87,25 @@ static int ask_regions(const Account *account, RegionList *ret, Error *ret_error
                 r = aws_call_query(account->session,
                         &aws_service_ec2,
                         endpoint,
-                        "DescribeRegions",
-                        NULL,
+                        action,
+                        parameters,
                         clock_deadline(&clock_system, ACCOUNT_TIME),
-                        &answer,
+                        ret,
                         NULL,
                         ret_error);
-        if (r != 0)
+        return r > 0 ? -EACCES : r;
+}
+
+static int ask_regions(const Account *account, RegionList *ret, Error *ret_error)
+{
+        const AwsPartition *partition =
+                aws_partition_of_region(aws_session_region(account->session));
+        _cleanup_(xml_free) XmlElement *answer = NULL;
+        RegionList list = {};
+        int r;
+
+        r = ask_ec2(account, "DescribeRegions", NULL, &answer, ret_error);
+        if (r < 0)
                 return r;
         for (const XmlElement *item = xml_child(xml_child(answer, "regionInfo"), "item");
                 r == 0 && item;
@@ -181,23 +194,12 @@ int regions_root_device(const Account *account, const char *image, char ret[32],
 {
         const char *const parameters[] = {"ImageId.1", image, NULL};
         _cleanup_(xml_free) XmlElement *answer = NULL;
-        _cleanup_(free) char *endpoint = NULL;
         const char *device;
         int r;
 
-        r = account_endpoint(account, "ec2", &endpoint, ret_error);
-        if (r == 0)
-                r = aws_call_query(account->session,
-                        &aws_service_ec2,
-                        endpoint,
-                        "DescribeImages",
-                        parameters,
-                        clock_deadline(&clock_system, ACCOUNT_TIME),
-                        &answer,
-                        NULL,
-                        ret_error);
-        if (r != 0)
-                return r < 0 ? r : -EACCES;
+        r = ask_ec2(account, "DescribeImages", parameters, &answer, ret_error);
+        if (r < 0)
+                return r;
         device =
                 xml_child_text(xml_child(xml_child(answer, "imagesSet"), "item"), "rootDeviceName");
         if (!device || text_put(ret, 32, device) < 0)
