@@ -67,7 +67,7 @@ def test_changed_user_data_alone_is_a_restart_that_nobody_runs(fixture):
     before = create(*PLAIN)
     after = with_user_data(before, lambda text: text.replace("swarm: auto", "swarm: none"))
     done = update(fixture, before, after, "--keep")
-    kept = pathlib.Path(re.search(r"^Kept: (.*)$", done.out, re.M)[1])
+    kept = pathlib.Path(re.search(r"^Kept: (\S+)", done.out, re.M)[1])
     try:
         expect((done.status, last(done)), (0, ("UPDATE_COMPLETE", STACK)), done.out)
         expect(told(done, "UPDATE_COMPLETE", INSTANCE), ["ControlNode", "AgentNode1", "ClientNode"])
