@@ -2,7 +2,7 @@
  * has (version 1 each with its controllers, systemd's named one, version 2; any mix of them).
  *
  * A run's groups lie in one of its own, "flocker-rehearsal.<pid>", below the group that this
- * process is in. cgroup_open() takes away what is left of runs whose process has died.
+ * process is in. cgroup_open() kills and takes away what is left of runs whose process has died.
  * Source: cgroups(7).
  */
 

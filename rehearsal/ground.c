@@ -1,5 +1,6 @@
 #include "rehearsal/ground.h"
 
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -16,6 +17,10 @@
 
 #define LOCK_PORT     4499U /* whoever listens there has the network */
 #define NETWORK_TRIES 200
+#define FOLDER        "flocker-rehearsal."
+#define PID_FILE      "pid" /* whose it is; a folder that is kept has none */
+#define PID_TEXT_MAX  24U
+#define ENTRIES_MAX   100000U
 
 /* A program of ours: beside this one, or in the next folder, where it was built. */
 static int find_sibling(const Ground *ground,
@@ -58,14 +63,56 @@ static int take_network(Ground *ground, Error *ret_error)
         return r;
 }
 
-static int make_folder(Ground *ground, Error *ret_error)
+static const char *find_temporary(void)
 {
         const char *temporary = getenv("TMPDIR");
 
-        (void)snprintf(ground->folder,
-                sizeof(ground->folder),
-                "%s/flocker-rehearsal.XXXXXX",
-                temporary && strlen(temporary) < 30 ? temporary : "/tmp");
+        return temporary && strlen(temporary) < 30 ? temporary : "/tmp";
+}
+
+/* A folder of ours whose run was killed: machines' files are large. */
+static int sweep_dead(int parent_fd, const char *name, void *userdata, Error *ret_error)
+{
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(PID_TEXT_MAX);
+        _cleanup_(free) char *path = text_format("%s/" PID_FILE, name);
+        struct stat found;
+        int64_t pid;
+
+        (void)userdata;
+        (void)ret_error;
+        if (text_starts(name, FOLDER) && path &&
+                fstatat(parent_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+                found.st_uid == geteuid() &&
+                file_read(parent_fd, path, PID_TEXT_MAX, &text, NULL) == 0 &&
+                text_to_int64(buffer_text(&text), 2, INT_MAX, &pid) == 0 &&
+                kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+                (void)folder_remove(parent_fd, name, NULL);
+        return 0;
+}
+
+/* Marks the folder as this process's, and looks after those of others that are no more. */
+static int claim_folder(const Ground *ground, Error *ret_error)
+{
+        _cleanup_(free) char *path = text_format("%s/" PID_FILE, ground->folder);
+        char pid[PID_TEXT_MAX];
+
+        (void)folder_list(AT_FDCWD, find_temporary(), ENTRIES_MAX, sweep_dead, NULL, NULL);
+        (void)snprintf(pid, sizeof(pid), "%d", getpid());
+        return path ? file_write_atomic(AT_FDCWD, path, pid, strlen(pid), 0644, ret_error)
+                    : error_set(ret_error, -ENOMEM, "cannot make a folder: %m");
+}
+
+static int keep_folder(const Ground *ground, Error *ret_error)
+{
+        _cleanup_(free) char *path = text_format("%s/" PID_FILE, ground->folder);
+
+        return path ? file_remove(AT_FDCWD, path, ret_error) : -ENOMEM;
+}
+
+static int make_folder(Ground *ground, Error *ret_error)
+{
+        (void)snprintf(
+                ground->folder, sizeof(ground->folder), "%s/" FOLDER "XXXXXX", find_temporary());
         if (mkdtemp(ground->folder) && chmod(ground->folder, 0755) == 0)
                 return 0;
         ground->folder[0] = '\0';
@@ -108,6 +155,8 @@ static int serve_machines(Ground *ground, Error *ret_error)
         int r = machines_serve_metadata(ground->machines, ground->loop, ret_error);
 
         if (r == 0)
+                r = claim_folder(ground, ret_error);
+        if (r == 0)
                 r = cloud_serve_signals(ground->cloud, NETWORK_SIGNALS, ret_error);
         if (r < 0 || !path)
                 return r < 0 ? r : error_set(ret_error, -ENOMEM, "cannot serve the machines: %m");
@@ -146,7 +195,8 @@ void ground_done(Ground *ground)
         ground->cloud = cloud_free(ground->cloud);
         ground->loop = event_loop_free(ground->loop);
         close_p(&ground->lock_fd);
-        if (ground->folder[0] && !ground->keep &&
-                folder_remove(AT_FDCWD, ground->folder, &error) < 0)
+        if (ground->folder[0] &&
+                (ground->keep ? keep_folder(ground, &error)
+                              : folder_remove(AT_FDCWD, ground->folder, &error)) < 0)
                 (void)fprintf(stderr, "flocker-rehearsal: %s\n", error.text);
 }

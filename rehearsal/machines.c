@@ -67,6 +67,20 @@ static int check_folders(const MachinesOptions *options, Error *ret_error)
         return r;
 }
 
+int machines_parse_layer(const char *text, MachineLayer *ret, Error *ret_error)
+{
+        size_t length = strcspn(text, ":");
+        MachineLayer layer = {};
+
+        if (length == 0 || !text[length] || length >= sizeof(layer.node))
+                return error_set(
+                        ret_error, -EINVAL, "cannot use '--layer=%s': expected NODE:DIR", text);
+        memcpy(layer.node, text, length);
+        layer.folder = text + length + 1;
+        *ret = layer;
+        return 0;
+}
+
 int machines_new(const MachinesOptions *options, Machines **ret, Error *ret_error)
 {
         _cleanup_(machines_free) Machines *machines = calloc(1, sizeof(*machines));

@@ -20,6 +20,9 @@ typedef struct MachineLayer {
         const char *folder; /* borrowed */
 } MachineLayer;
 
+/* -EINVAL with the sentence. */
+int machines_parse_layer(const char *text, MachineLayer *ret, Error *ret_error);
+
 typedef struct MachinesOptions {
         const char *image; /* a root file system, or several with ':', the uppermost first */
         const MachineLayer *layers;

@@ -304,22 +304,16 @@ static int read_faults(Rehearsal *rehearsal, Error *ret_error)
 static int read_layers(Rehearsal *rehearsal, Error *ret_error)
 {
         const OptionTexts *texts = &rehearsal->arguments.layers;
+        int r = 0;
 
-        for (size_t i = 0; i < texts->count; i++) {
-                const char *text = texts->texts[i], *colon = strchr(text, ':');
-                MachineLayer *layer = &rehearsal->layers[i];
-
-                if (!colon || colon == text || i >= MACHINES_LAYERS_MAX ||
-                        (size_t)(colon - text) >= sizeof(layer->node))
-                        return error_set(ret_error,
-                                -EINVAL,
-                                "cannot use '--layer=%s': expected NODE:DIR",
-                                text);
-                (void)snprintf(
-                        layer->node, sizeof(layer->node), "%.*s", TEXT_PART(text, colon - text));
-                layer->folder = colon + 1;
-        }
-        return 0;
+        if (texts->count > MACHINES_LAYERS_MAX)
+                return error_set(ret_error,
+                        -EINVAL,
+                        "cannot use --layer more than %u times",
+                        MACHINES_LAYERS_MAX);
+        for (size_t i = 0; i < texts->count && r == 0; i++)
+                r = machines_parse_layer(texts->texts[i], &rehearsal->layers[i], ret_error);
+        return r;
 }
 
 /* What would be found wrong at the end only. Machines run elsewhere: they get a whole path. */
@@ -397,25 +391,10 @@ static void on_said(const char *name, const char *line, void *userdata)
         (void)fflush(stdout);
 }
 
-/* What of a machine's way from launch to signal is ours to make shorter. */
-static void print_shares(const Timeline *timeline)
+static void on_share(const char *text, void *userdata)
 {
-        char whole[CLOCK_SPAN_MAX], ours[CLOCK_SPAN_MAX], waiting[CLOCK_SPAN_MAX];
-        TimelineShare share;
-
-        bool any = false;
-
-        for (size_t i = 0; i < timeline->n_machines; i++)
-                if (timeline_share(&timeline->machines[i], &share)) {
-                        printf("%s  %-28s %s, of which %s ours (%u %%), %s waiting for others\n",
-                                any ? "" : "\nLaunch to signal:\n",
-                                timeline->machines[i].name,
-                                clock_format_span(share.whole, whole),
-                                clock_format_span(share.ours, ours),
-                                (unsigned)(share.ours * 100 / share.whole),
-                                clock_format_span(share.waiting, waiting));
-                        any = true;
-                }
+        (void)userdata;
+        printf("%s\n", text);
 }
 
 static int draw(const Rehearsal *rehearsal, Error *ret_error)
@@ -443,7 +422,7 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
         if (stack_state(rehearsal->stack) == STACK_COMPLETE) {
                 printf("\nCritical path:\n");
                 timeline_explain(timeline, telling_line, NULL);
-                print_shares(timeline);
+                timeline_explain_shares(timeline, on_share, NULL);
         }
         if (!rehearsal->arguments.timeline)
                 return 0;

@@ -459,3 +459,29 @@ void timeline_explain(const Timeline *timeline, TimelineLink tell, void *userdat
                 tell(text, userdata);
         }
 }
+
+void timeline_explain_shares(const Timeline *timeline, TimelineLink tell, void *userdata)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < timeline->n_machines; i++) {
+                char whole[CLOCK_SPAN_MAX], ours[CLOCK_SPAN_MAX], waiting[CLOCK_SPAN_MAX];
+                char text[256];
+                TimelineShare share;
+
+                if (!timeline_share(&timeline->machines[i], &share))
+                        continue;
+                if (!any)
+                        tell("\nLaunch to signal:", userdata);
+                any = true;
+                (void)snprintf(text,
+                        sizeof(text),
+                        "  %-28s %s, of which %s ours (%u %%), %s waiting for others",
+                        timeline->machines[i].name,
+                        clock_format_span(share.whole, whole),
+                        clock_format_span(share.ours, ours),
+                        (unsigned)(share.ours * 100 / share.whole),
+                        clock_format_span(share.waiting, waiting));
+                tell(text, userdata);
+        }
+}

@@ -46,9 +46,12 @@ typedef struct TimelineShare {
 } TimelineShare;
 bool timeline_share(const TimelineMachine *machine, TimelineShare *ret);
 
+/* That for each machine that has signalled, behind a heading. */
+typedef void (*TimelineLink)(const char *text, void *userdata);
+void timeline_explain_shares(const Timeline *timeline, TimelineLink tell, void *userdata);
+
 int timeline_draw(const Timeline *timeline, Buffer *ret, Error *ret_error);
 
 /* One line each, from the stack's end back to its beginning, told forwards: "control
  * make-flocker-certs 6.1 s". */
-typedef void (*TimelineLink)(const char *text, void *userdata);
 void timeline_explain(const Timeline *timeline, TimelineLink tell, void *userdata);

@@ -1,10 +1,12 @@
 """What fails on real machines: the reason is known within a second of being final, wherever people look; the evidence is kept; the stack rolls back."""
 
 import json
+import os
 import pathlib
 import re
+import subprocess
 
-from machines import Stack, image, template_of
+from machines import REHEARSAL, Stack, image, template_of
 from tap import expect, expect_in, main
 
 PROMISE = 1.0  # seconds from the error to the FAILURE
@@ -153,6 +155,31 @@ def test_control_that_is_killed_whole_is_finished_by_its_unit():
         machine.wait(lambda: any(event["event"] == "done" for event in machine.steps()[-1] if event["step"] == "signal"), "the last step")
         runs = [{event["step"]: event["event"] for event in run if "step" in event} for run in machine.steps()]
         expect((runs[-1]["make-docker-ca"], runs[-1]["mint-docker-cert"], runs[-1]["signal"]), ("skipped", "skipped", "done"))
+
+
+def groups(pid):
+    return subprocess.run(["find", "/sys/fs/cgroup", "-name", f"flocker-rehearsal.{pid}"], check=True, capture_output=True, text=True).stdout.split()
+
+
+def runs(pid):
+    """Does it? Who has ended and was not waited for does not."""
+    stat = pathlib.Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_what_a_killed_rehearsal_leaves_the_next_one_takes_away():
+    with Stack(template=control_alone()) as stack:
+        stack.wait_line(r"ControlNode +Cloud-init")
+        machine, (folder,) = stack["ControlNode"], stack.folder.glob("flocker-rehearsal.*")
+        stack.process.kill()
+        stack.process.wait()
+        expect((folder.exists(), len(groups(stack.process.pid)) > 0), (True, True))
+        nothing = stack.folder / "nothing.json"
+        nothing.write_text(json.dumps(template_of("--agents=1", nodes=("None",))))
+        subprocess.run([REHEARSAL, "--machines=nspawn", f"--image={image()}", nothing], check=True, capture_output=True, timeout=60,
+                       env={**os.environ, "TMPDIR": str(stack.folder)})
+        expect((folder.exists(), groups(stack.process.pid), runs(machine.leader)), (False, [], False))
+        expect(list(stack.folder.glob("flocker-rehearsal.*")), [])
 
 
 if __name__ == "__main__":
