@@ -22,7 +22,7 @@ TOP = pathlib.Path(__file__).parent.parent.parent
 BUILD = pathlib.Path(os.environ["REHEARSAL"]).parent.parent
 UNITS = ["flocker-bootstrap.service", "flocker-bootstrap-members.service", "flocker-bootstrap-renew.service", "flocker-bootstrap-renew.timer"]
 STATE = "var/lib/flocker-bootstrap"
-FAR_AWAY = "/etc/systemd/system/flocker-bootstrap-members.service.d"
+FOLLOWER_DROP_IN = "/etc/systemd/system/flocker-bootstrap-members.service.d"
 
 # What installing anything leaves in a Debian, and what a running systemd writes.
 OTHERS = ("var/lib/dpkg/", "var/lib/apt/", "var/cache/", "var/log/", "var/tmp/", "tmp/", "run/", "root/", "etc/machine-id", "var/lib/systemd/",
@@ -130,8 +130,8 @@ def test_an_upgrade_keeps_what_is_there(fixture):
     machine = fixture.machine
     (machine.root / STATE).mkdir(mode=0o700)
     (machine.root / STATE / "state.json").write_text("{}")
-    (machine.root / FAR_AWAY.lstrip("/")).mkdir()
-    (machine.root / FAR_AWAY.lstrip("/") / "test.conf").write_text("[Service]\nType=simple\nWatchdogSec=0\nExecStart=\nExecStart=/bin/sleep 600\n")
+    (machine.root / FOLLOWER_DROP_IN.lstrip("/")).mkdir()
+    (machine.root / FOLLOWER_DROP_IN.lstrip("/") / "test.conf").write_text("[Service]\nType=simple\nWatchdogSec=0\nExecStart=\nExecStart=/bin/sleep 600\n")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "disable", "--now", "flocker-bootstrap-renew.timer")
     machine.run("systemctl", "enable", "--now", "flocker-bootstrap-members.service")
@@ -157,7 +157,7 @@ def test_a_machine_that_is_told_no_role(fixture):
 
 
 def test_what_is_final_is_not_tried_again(fixture):
-    """The reason is in the journal, with fields."""
+    """The reason is in the journal, under the unit; nothing waits for a new start."""
     document = "#!/usr/bin/flocker-bootstrap --role=agent\nstore: s3://bucket/a\nnode: two\n"
     with Metadata(values={"user-data": document}) as metadata:
         point_at(fixture.machine, metadata.endpoint)
@@ -247,7 +247,7 @@ def test_a_removal_stops_it_and_keeps_its_state(fixture):
 def test_a_purge_leaves_nothing(fixture):
     machine = fixture.machine
     machine.run("dpkg", "--purge", "flocker-bootstrap")
-    shutil.rmtree(machine.root / FAR_AWAY.lstrip("/"))
+    shutil.rmtree(machine.root / FOLLOWER_DROP_IN.lstrip("/"))
     (machine.root / "etc/default/flocker-bootstrap").unlink()  # these two are the test's own
     left = {name for name in machine.tree() - fixture.before if not (name + "/").startswith(OTHERS) or ("flocker" in name and not name.startswith("var/cache/man/"))}
     expect(sorted(left), [])
