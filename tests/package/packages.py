@@ -21,6 +21,7 @@ tap.TEST_SECONDS = 300  # xz and lintian take their time where others work too
 TOP = pathlib.Path(__file__).parent.parent.parent
 BUILD = pathlib.Path(os.environ["REHEARSAL"]).parent.parent
 UNITS = ["flocker-bootstrap.service", "flocker-bootstrap-members.service", "flocker-bootstrap-renew.service", "flocker-bootstrap-renew.timer"]
+DATE = "1764000000"  # of all builds here, whatever is committed meanwhile
 STATE = "var/lib/flocker-bootstrap"
 FOLLOWER_DROP_IN = "/etc/systemd/system/flocker-bootstrap-members.service.d"
 
@@ -29,9 +30,9 @@ OTHERS = ("var/lib/dpkg/", "var/lib/apt/", "var/cache/", "var/log/", "var/tmp/",
           "etc/.pwd.lock", "var/lib/private", "dev/", "etc/mtab", "etc/resolv.conf", "var/lib/dbus/", "etc/hostname")
 
 
-def pack(folder, *words, **variables):
-    done = subprocess.run([TOP / "packaging/deb", f"--programs={BUILD}", f"--out={folder}", *words], capture_output=True, text=True, timeout=250,
-                          env={**os.environ, **variables})
+def pack(folder):
+    done = subprocess.run([TOP / "packaging/deb", f"--programs={BUILD}", f"--out={folder}"], capture_output=True, text=True, timeout=250,
+                          env={**os.environ, "SOURCE_DATE_EPOCH": DATE})
     if done.returncode:
         raise AssertionError(done.stdout + done.stderr)
     return {path.name.split("_")[0]: path for path in map(pathlib.Path, done.stdout.split())}
@@ -84,7 +85,7 @@ def test_the_same_bytes_again(fixture):
     os.makedirs(fixture.folder / "elsewhere")
     with_umask = ["bash", "-c", 'umask 027; exec "$@"', "bash"]
     done = subprocess.run([*with_umask, TOP / "packaging/deb", f"--programs={BUILD}", f"--out={fixture.folder}/again"], capture_output=True, text=True,
-                          env={**os.environ, "TMPDIR": str(fixture.folder / "elsewhere"), "TZ": "Asia/Tokyo", "LC_ALL": "C"}, timeout=250)
+                          env={**os.environ, "SOURCE_DATE_EPOCH": DATE, "TMPDIR": str(fixture.folder / "elsewhere"), "TZ": "Asia/Tokyo", "LC_ALL": "C"}, timeout=250)
     expect(done.returncode, 0, done.stderr)
     for path in map(pathlib.Path, done.stdout.split()):
         first = fixture.packages[path.name.split("_")[0]]
