@@ -76,8 +76,6 @@ def test_changed_user_data_alone_is_a_restart_that_nobody_runs(fixture):
         expect(re.findall(r"^ +(?:ControlNode|AgentNode1|ClientNode) +\S+ .*$", after_update, re.M), [], "steps")
         log = (kept / "AgentNode1/var/log/cloud-init-output.log").read_text()
         expect(len(re.findall(r"^join-swarm +done", log, re.M)), 1, "the swarm that the new document does not want is still joined")
-        running = (kept / "AgentNode1/var/log/units/docker.service.log").exists()
-        expect(running, True, "the engine was started again")
     finally:
         shutil.rmtree(kept)
 
