@@ -157,24 +157,13 @@ int classic_announce_member(Role *role, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(MEMBER_MAX);
         char name[64];
-        S3Store *store;
         int r;
 
         name_member(role, name, sizeof(name));
         if (role_would(role, "publish %s", name))
                 return 0;
         r = format_member(role, &text, ret_error);
-        if (r == 0)
-                r = role_get_store(role, &store, ret_error);
-        if (r == 0)
-                r = role_fail(s3_store_put(store,
-                        name,
-                        "application/json",
-                        buffer_text(&text),
-                        text.size,
-                        role->step_deadline,
-                        ret_error));
-        return r;
+        return r < 0 ? r : role_put_json(role, name, &text, role->step_deadline, ret_error);
 }
 
 /* --- the manager --- */

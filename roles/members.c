@@ -42,7 +42,6 @@ int members_announce(Role *role, Error *ret_error)
         _cleanup_(free) char *name =
                 text_format(PREFIX "%s" ENDING, instance->identity.instance_id);
         char time[CLOCK_UTC_MAX];
-        S3Store *store;
         int r;
 
         clock_format_utc(clock_wall(role->clock), time);
@@ -61,16 +60,7 @@ int members_announce(Role *role, Error *ret_error)
         if (r < 0 || !name)
                 return error_set(ret_error, -ENOMEM, "cannot write this machine's status: %m");
 
-        r = role_get_store(role, &store, ret_error);
-        if (r == 0)
-                r = role_fail(s3_store_put(store,
-                        name,
-                        "application/json",
-                        buffer_text(&text),
-                        text.size,
-                        role->deadline,
-                        ret_error));
-        return r;
+        return role_put_json(role, name, &text, role->deadline, ret_error);
 }
 
 static bool was_seen(const Roster *roster, const char *name)

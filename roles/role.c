@@ -168,6 +168,22 @@ int role_get_store(Role *role, S3Store **ret, Error *ret_error)
         return 0;
 }
 
+int role_put_json(Role *role, const char *name, const Buffer *json, Usec deadline, Error *ret_error)
+{
+        S3Store *store;
+        int r = role_get_store(role, &store, ret_error);
+
+        if (r < 0)
+                return r;
+        return role_fail(s3_store_put(store,
+                name,
+                "application/json",
+                buffer_text(json),
+                json->size,
+                deadline,
+                ret_error));
+}
+
 /* As many of Flocker's keys as this role wants: those are what takes a second each. */
 static void count_keys(const Settings *settings, size_t wanted[_KEY_KINDS])
 {

@@ -81,6 +81,10 @@ int role_get_pool(Role *role, KeyPool **ret, Error *ret_error);
 int role_get_systemd(Role *role, Systemd **ret, Error *ret_error);
 int role_get_engine(Role *role, Docker **ret, Error *ret_error);
 
+/* Puts JSON into the store, as a step's failure has it. */
+int role_put_json(
+        Role *role, const char *name, const Buffer *json, Usec deadline, Error *ret_error);
+
 /* An expected outcome of a layer below (positive) that a step has no other way out of, as an error:
  * -EEXIST for a store that another has filled, -EACCES. 0 and errors stay what they are. */
 int role_fail(int outcome);

@@ -81,7 +81,6 @@ static int publish_worker(Role *role, const Secret *token, const char *node, Err
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(16 * 1024);
         _cleanup_(free) char *address = text_format("%s:%u", role->instance.private_ip, PORT_SWARM);
         Json *addresses = json_new_array();
-        S3Store *store;
         int r;
 
         r = json_set(json, "addresses", addresses);
@@ -94,15 +93,7 @@ static int publish_worker(Role *role, const Secret *token, const char *node, Err
         if (r < 0)
                 return error_set(ret_error, r, "cannot write '" WORKER "': %m");
 
-        r = role_get_store(role, &store, ret_error);
-        if (r == 0)
-                r = role_fail(s3_store_put(store,
-                        WORKER,
-                        "application/json",
-                        buffer_text(&text),
-                        text.size,
-                        role->step_deadline,
-                        ret_error));
+        r = role_put_json(role, WORKER, &text, role->step_deadline, ret_error);
         if (r < 0)
                 return r;
         (void)text_put(role->state.worker, sizeof(role->state.worker), node);
