@@ -254,27 +254,16 @@ static bool is_place(const char *path, const char *name)
         return text_ends(path, name) && (length == end || path[length - end - 1] == '/');
 }
 
-/* A file named by a UUID is that node's (flocker/ca/_ca.py). */
-static bool is_node_place(const char *path, char ret_uuid[37])
-{
-        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-
-        if (strlen(name) != 36 + strlen(".crt") || !text_ends(name, ".crt"))
-                return false;
-        memcpy(ret_uuid, name, 36);
-        ret_uuid[36] = '\0';
-        return text_is_uuid(ret_uuid);
-}
-
 static void judge_place(Judging *judging, const SetMember *member)
 {
+        const char *slash = strrchr(member->path, '/');
         const Profile *expected = NULL;
         char uuid[37] = "";
 
         for (size_t i = 0; i < ELEMENTS(places) && !expected; i++)
                 if (is_place(member->path, places[i].name))
                         expected = &profiles[places[i].profile];
-        if (is_node_place(member->path, uuid))
+        if (certificate_set_read_node(slash ? slash + 1 : member->path, uuid))
                 expected = &profiles[PROFILE_FLOCKER_NODE];
         if (!expected || !member->profile)
                 return; /* judge_purpose() speaks of the latter */

@@ -23,14 +23,24 @@ typedef struct Reporting {
 
 /* --- names --- */
 
-static bool is_uuid_name(const char *name)
+bool certificate_set_read_node(const char *name, char ret_uuid[37])
 {
         char uuid[37];
 
         if (strlen(name) != 36 + strlen(".crt") || !text_ends(name, ".crt"))
                 return false;
         (void)snprintf(uuid, sizeof(uuid), "%.36s", name);
-        return text_is_uuid(uuid);
+        if (!text_is_uuid(uuid))
+                return false;
+        memcpy(ret_uuid, uuid, sizeof(uuid));
+        return true;
+}
+
+static bool is_uuid_name(const char *name)
+{
+        char uuid[37];
+
+        return certificate_set_read_node(name, uuid);
 }
 
 /* flocker-ca's name, and the one in /etc/flocker and in the store. */

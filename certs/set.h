@@ -69,6 +69,9 @@ const Profile *certificate_set_recognize(const CertificateInfo *info);
  */
 const SetMember *certificate_set_issuer(const CertificateSet *set, const SetMember *member);
 
+/* Is a file of this name ("<uuid>.crt") a node's certificate? Its UUID (flocker/ca/_ca.py). */
+bool certificate_set_read_node(const char *name, char ret_uuid[37]);
+
 /* Calls `fault` for each thing that is wrong at `wall`, one sentence each, that names the file,
  * what is wrong and the remedy. Returns how many. */
 typedef void (*SetFault)(const char *path, const char *sentence, void *userdata);
