@@ -356,7 +356,7 @@ int cloud_keep_object(CloudBucket *bucket,
         CloudMeta *meta,
         const char etag[CLOUD_ETAG_MAX])
 {
-        CloudObject *object = make_room(bucket, key), new = {};
+        CloudObject *object = make_room(bucket, key), new;
 
         if (!object)
                 return -ENOMEM;
