@@ -85,6 +85,8 @@ struct Cloud {
         CloudBucket *buckets;
         CloudSecret *secrets;
         CloudHandle *handles;
+        FaultSet *faults;                /* NULL: none */
+        Usec skew;                       /* how far its clock is ahead, for this request */
         const CloudKeys *formation_keys; /* what the handles are signed with */
         char request_id[CLOUD_ID_MAX];   /* of the request that is being answered */
 };
@@ -114,6 +116,9 @@ CloudPrincipal *cloud_authenticate(Cloud *cloud, HttpCall *call, bool s3);
 /* A PUT's presigned URL, as a heap string; NULL: no memory. `path` is percent-encoded as it is
  * signed. */
 char *cloud_presign(const Cloud *cloud, const CloudKeys *keys, const char *path, Usec lifetime);
+
+/* Does a fault strike? True: the call is dealt with. */
+bool cloud_strike(Cloud *cloud, HttpCall *call, FaultService service);
 
 /* Serve what is theirs. */
 void cloud_serve_bucket(Cloud *cloud, HttpCall *call, CloudPrincipal *principal);

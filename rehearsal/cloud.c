@@ -357,6 +357,13 @@ void cloud_serve_handle(Cloud *cloud, HttpCall *call)
 
 /* --- the front --- */
 
+static FaultService find_service(const HttpCall *call)
+{
+        if (text_starts(http_call_path(call), HANDLES))
+                return FAULT_OF_SIGNAL;
+        return http_call_header(call, "x-amz-target") ? FAULT_OF_SECRETS : FAULT_OF_S3;
+}
+
 static void on_call(HttpCall *call, void *userdata)
 {
         Cloud *cloud = userdata;
@@ -366,6 +373,8 @@ static void on_call(HttpCall *call, void *userdata)
         make_word(cloud->request_id, CLOUD_ID_MAX - 1, "0123456789ABCDEF");
         http_call_set_header(call, "x-amz-request-id", cloud->request_id);
         http_call_set_header(call, "Server", "AmazonS3");
+        if (cloud_strike(cloud, call, find_service(call)))
+                return;
         if (text_starts(http_call_path(call), HANDLES)) {
                 cloud_serve_handle(cloud, call);
                 return;
@@ -446,6 +455,16 @@ Cloud *cloud_free(Cloud *cloud)
         free(cloud->handles_endpoint);
         free(cloud);
         return NULL;
+}
+
+void cloud_set_faults(Cloud *cloud, FaultSet *faults)
+{
+        cloud->faults = faults;
+}
+
+FaultSet *cloud_faults(const Cloud *cloud)
+{
+        return cloud->faults;
 }
 
 const char *cloud_endpoint(const Cloud *cloud)

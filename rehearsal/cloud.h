@@ -9,6 +9,7 @@
 #pragma once
 
 #include "rehearsal/event.h"
+#include "rehearsal/fault.h"
 #include "rehearsal/http-server.h"
 #include "rehearsal/policy.h"
 
@@ -27,6 +28,10 @@ const char *cloud_endpoint(const Cloud *cloud); /* "http://127.0.0.1:4001" */
 /* Another address for the same, which the handles made from now on name: as on AWS, where they are
  * of another host than the stack's own bucket. */
 int cloud_serve_signals(Cloud *cloud, const char *address, Error *ret_error);
+
+/* What is to go wrong; borrowed, and counted off. NULL: nothing. */
+void cloud_set_faults(Cloud *cloud, FaultSet *faults);
+FaultSet *cloud_faults(const Cloud *cloud);
 
 /* --- who --- */
 

@@ -186,6 +186,15 @@ int ground_open(Ground *ground, Error *ret_error)
         return r < 0 || !ground->containers ? r : serve_machines(ground, ret_error);
 }
 
+int ground_expect_faults(Ground *ground, FaultSet *faults, Error *ret_error)
+{
+        char address[32];
+
+        (void)snprintf(address, sizeof(address), "%s.1", ground->network);
+        cloud_set_faults(ground->cloud, faults);
+        return ground->containers ? 0 : cloud_serve_signals(ground->cloud, address, ret_error);
+}
+
 void ground_done(Ground *ground)
 {
         Error error = ERROR_INIT;

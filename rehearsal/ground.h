@@ -31,5 +31,9 @@ int ground_find_programs(Ground *ground, bool creator, Error *ret_error);
 /* Everything else. */
 int ground_open(Ground *ground, Error *ret_error);
 
+/* What is to go wrong; borrowed. Signals get an address of their own, so that they get through when
+ * S3 does not. */
+int ground_expect_faults(Ground *ground, FaultSet *faults, Error *ret_error);
+
 void ground_done(Ground *ground);
 DEFINE_CLEANUP_IN_PLACE(Ground, ground_done);

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -37,8 +38,18 @@ struct HttpCall {
         char *path;
         const char *query;
         char peer[TLS_NAME_MAX];
-        bool answered;
+        HttpServer *server;
+        bool answered, late;
+        HttpSpoil spoil;
+        Usec delay; /* until the handler is asked again; 0: it is not */
 };
+
+/* A call that waits for its time; it goes with its connection. */
+typedef struct Deferred {
+        HttpServer *server;
+        struct evhttp_request *request;
+        EventTimer *timer;
+} Deferred;
 
 static const char *name_method(enum evhttp_cmd_type command)
 {
@@ -71,9 +82,51 @@ static void find_peer(struct evhttp_request *request, char place[TLS_NAME_MAX])
         (void)tls_peer_name(stream ? bufferevent_openssl_get_ssl(stream) : NULL, place);
 }
 
-static void on_request(struct evhttp_request *request, void *userdata)
+static void deferred_free(Deferred *deferred)
 {
-        HttpServer *server = userdata;
+        struct evhttp_connection *connection = evhttp_request_get_connection(deferred->request);
+
+        evhttp_connection_set_closecb(connection, NULL, NULL);
+        (void)event_timer_free(deferred->timer);
+        free(deferred);
+}
+
+static void on_gone(struct evhttp_connection *connection, void *userdata)
+{
+        (void)connection;
+        deferred_free(userdata);
+}
+
+static void serve_request(HttpServer *server, struct evhttp_request *request, bool late);
+
+static void on_late(void *userdata)
+{
+        Deferred *deferred = userdata;
+        struct evhttp_request *request = deferred->request;
+        HttpServer *server = deferred->server;
+
+        deferred_free(deferred);
+        serve_request(server, request, true);
+}
+
+static int defer(HttpServer *server, struct evhttp_request *request, Usec delay)
+{
+        Deferred *deferred = calloc(1, sizeof(*deferred));
+
+        if (!deferred)
+                return -ENOMEM;
+        *deferred = (Deferred){.server = server, .request = request};
+        if (event_timer_new(server->loop, on_late, deferred, &deferred->timer) < 0) {
+                free(deferred);
+                return -ENOMEM;
+        }
+        evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_gone, deferred);
+        event_timer_set(deferred->timer, delay);
+        return 0;
+}
+
+static void serve_request(HttpServer *server, struct evhttp_request *request, bool late)
+{
         const char *target = evhttp_request_get_uri(request);
         size_t length = strcspn(target, "?");
         _cleanup_(free) char *path = text_copy_part(target, length);
@@ -82,6 +135,8 @@ static void on_request(struct evhttp_request *request, void *userdata)
                 .method = name_method(evhttp_request_get_command(request)),
                 .path = path,
                 .query = target[length] ? target + length + 1 : "",
+                .server = server,
+                .late = late,
         };
 
         if (!path) {
@@ -90,8 +145,15 @@ static void on_request(struct evhttp_request *request, void *userdata)
         }
         find_peer(request, call.peer);
         server->handler(&call, server->userdata);
+        if (call.delay > 0 && defer(server, request, call.delay) == 0)
+                return;
         if (!call.answered)
                 evhttp_send_error(request, 500, NULL);
+}
+
+static void on_request(struct evhttp_request *request, void *userdata)
+{
+        serve_request(userdata, request, false);
 }
 
 static struct bufferevent *make_stream(struct event_base *base, void *userdata)
@@ -318,13 +380,76 @@ void http_call_set_header(HttpCall *call, const char *name, const char *value)
         (void)evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
 }
 
+void http_call_hang(HttpCall *call)
+{
+        call->answered = true;
+}
+
+void http_call_reset(HttpCall *call)
+{
+        struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+        struct linger at_once = {.l_onoff = 1};
+        int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        call->answered = true;
+        evhttp_connection_free(connection); /* and the request with it */
+}
+
+void http_call_refuse(HttpCall *call)
+{
+        HttpServer *server = call->server;
+
+        if (server->bound)
+                evhttp_del_accept_socket(server->http, server->bound);
+        server->bound = NULL;
+        http_call_reset(call);
+}
+
+void http_call_defer(HttpCall *call, Usec delay)
+{
+        call->delay = delay;
+}
+
+bool http_call_is_late(const HttpCall *call)
+{
+        return call->late;
+}
+
+void http_call_spoil(HttpCall *call, HttpSpoil spoil)
+{
+        call->spoil = spoil;
+}
+
+/* The body as it comes on a bad day; NULL: there is nothing in it to spoil. */
+static char *spoil(HttpCall *call, const void *body, size_t *size)
+{
+        char *copy = *size > 0 ? malloc(*size) : NULL, length[24];
+
+        if (!copy)
+                return NULL;
+        memcpy(copy, body, *size);
+        if (call->spoil == HTTP_SPOIL_BIT) {
+                copy[*size / 2] ^= 1;
+        } else if (!text_equal(call->method, "HEAD")) {
+                (void)snprintf(length, sizeof(length), "%zu", *size);
+                http_call_set_header(call, "Content-Length", length);
+                http_call_set_header(call, "Connection", "close");
+                *size /= 2;
+        }
+        return copy;
+}
+
 void http_call_answer(
         HttpCall *call, unsigned status, const char *content_type, const void *body, size_t size)
 {
         struct evbuffer *output = evbuffer_new();
+        _cleanup_(free) char *spoilt = NULL;
         char length[24];
 
         call->answered = true;
+        if (call->spoil != HTTP_SPOIL_NONE && (spoilt = spoil(call, body, &size)))
+                body = spoilt;
         if (text_equal(call->method, "HEAD")) { /* the length of what a GET would give */
                 (void)snprintf(length, sizeof(length), "%zu", size);
                 http_call_set_header(call, "Content-Length", length);

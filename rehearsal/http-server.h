@@ -56,5 +56,20 @@ void http_call_answer(
 void http_call_answer_text(
         HttpCall *call, unsigned status, const char *content_type, const char *body);
 
+/* What a bad day does to a call, in place of an answer: nothing, ever; the connection reset; and
+ * the server's port closed beside that, so that nobody comes in any more. */
+void http_call_hang(HttpCall *call);
+void http_call_reset(HttpCall *call);
+void http_call_refuse(HttpCall *call);
+
+/* The handler is asked again, later; the call is late then. */
+void http_call_defer(HttpCall *call, Usec delay);
+bool http_call_is_late(const HttpCall *call);
+
+/* What is done to the body of the answer: a bit in its middle is turned over, or half of it comes
+ * and the connection ends. */
+typedef enum HttpSpoil { HTTP_SPOIL_NONE, HTTP_SPOIL_BIT, HTTP_SPOIL_HALF } HttpSpoil;
+void http_call_spoil(HttpCall *call, HttpSpoil spoil);
+
 /* Percent-decoded ('+' stays), as a heap string; NULL: no memory, or a NUL within. */
 char *http_server_decode(const char *text, size_t length);

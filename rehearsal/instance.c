@@ -318,6 +318,7 @@ static int serve_metadata(Instance *instance, Error *ret_error)
                 .tokens_required = options->tokens_required,
                 .shared = options->machines != NULL,
                 .launched = instance->launched,
+                .faults = cloud_faults(options->cloud),
         };
 
         instance->metadata = metadata_host_free(instance->metadata);

@@ -281,6 +281,22 @@ static const char *find_folder(const char *path)
         return NULL;
 }
 
+/* A fault of the rehearsal, as this service words it: a status alone. True: it is dealt with. */
+static bool strike(MetadataHost *host, HttpCall *call)
+{
+        const FaultRule *rule = fault_meet(host->options.faults, FAULT_OF_METADATA, call);
+        bool over = false;
+
+        if (!rule || fault_act(rule, call, &over))
+                return over;
+        answer_status(call,
+                rule->kind == FAULT_THROTTLE ? 503
+                : rule->kind == FAULT_EXPIRE ? 401
+                : rule->kind == FAULT_DENY   ? 403
+                                             : rule->status);
+        return true;
+}
+
 void metadata_host_answer(MetadataHost *host, HttpCall *call)
 {
         static const char names[] = "ami-id\nhostname\niam/\ninstance-id\ninstance-type\n"
@@ -289,11 +305,12 @@ void metadata_host_answer(MetadataHost *host, HttpCall *call)
         const char *path = skip_version(http_call_path(call)), *value;
         char place[128];
 
+        if (strike(host, call))
+                return;
         if (!path) {
                 answer_status(call, 404);
                 return;
         }
-
         if (text_equal(path, "/api/token")) {
                 if (text_equal(http_call_method(call), "PUT"))
                         give_token(host, call);

@@ -19,8 +19,9 @@ typedef struct MetadataHostOptions {
         Usec keys_lifetime;
         const char *user_data; /* NULL: none */
         bool tokens_required;
-        bool shared;   /* no server of its own: whoever has the real address passes calls on */
-        Usec launched; /* wall */
+        bool shared;      /* no server of its own: whoever has the real address passes calls on */
+        Usec launched;    /* wall */
+        FaultSet *faults; /* NULL: none */
 } MetadataHostOptions;
 
 int metadata_host_new(const MetadataHostOptions *options, MetadataHost **ret, Error *ret_error);

@@ -6,7 +6,7 @@
 #include "cfn/template.h"
 #include "rehearsal/capture.h"
 #include "rehearsal/ground.h"
-#include "rehearsal/stack.h"
+#include "rehearsal/stack-faults.h"
 #include "rehearsal/telling.h"
 #include "rehearsal/timeline.h"
 
@@ -32,7 +32,7 @@ typedef struct Arguments {
         OptionTexts parameters, faults, layers;
         int machines;
         const char *image;
-        const char *update, *stack_name, *timeline, *keys, *components, *swarm;
+        const char *update, *faults_file, *stack_name, *timeline, *keys, *components, *swarm;
         uint64_t keys_lifetime;
         int64_t agents;
         bool keep, hold, disable_rollback, quiet, keep_secrets, help;
@@ -93,9 +93,16 @@ static const Option options[] = {
         {"fault",
                 0,
                 OPTION_TEXTS,
-                "NODE:STEP:KIND",
-                "what goes wrong: kill, hang or fail",
+                "WHERE:WHAT:KIND",
+                "what goes wrong: NODE:STEP:kill, hang or fail; or s3, secrets, signal or "
+                "metadata:MATCH:KIND[:TIMES] (docs/rehearsal.md has the kinds)",
                 offsetof(Arguments, faults)},
+        {"faults",
+                0,
+                OPTION_TEXT,
+                "FILE",
+                "a file of such faults, one a line",
+                offsetof(Arguments, faults_file)},
         {"keys",
                 0,
                 OPTION_TEXT,
@@ -177,7 +184,8 @@ typedef struct Rehearsal {
         EventTimer *linger;
         Usec linger_until;
         bool held; /* behind the stack's end, all having been said */
-        StackFault faults[STACK_FAULTS_MAX];
+        FaultSet fault_set;
+        StackFault faults[STACK_FAULTS_MAX]; /* those of the machines */
         size_t n_faults;
         MachineLayer layers[MACHINES_LAYERS_MAX];
         MachinesOptions containers;
@@ -276,31 +284,6 @@ static int read_update(Rehearsal *rehearsal, Error *ret_error)
                 ret_error);
 }
 
-static int read_faults(Rehearsal *rehearsal, Error *ret_error)
-{
-        const OptionTexts *texts = &rehearsal->arguments.faults;
-
-        for (size_t i = 0; i < texts->count; i++) {
-                const char *text = texts->texts[i], *colon = strchr(text, ':');
-                StackFault *fault = &rehearsal->faults[rehearsal->n_faults];
-
-                if (!colon || !strchr(colon + 1, ':') ||
-                        (!text_ends(text, ":kill") && !text_ends(text, ":hang") &&
-                                !text_ends(text, ":fail")) ||
-                        rehearsal->n_faults >= STACK_FAULTS_MAX)
-                        return error_set(ret_error,
-                                -EINVAL,
-                                "cannot use '--fault=%s': expected NODE:STEP:kill, NODE:STEP:hang "
-                                "or NODE:STEP:fail",
-                                text);
-                (void)snprintf(
-                        fault->node, sizeof(fault->node), "%.*s", TEXT_PART(text, colon - text));
-                (void)snprintf(fault->rest, sizeof(fault->rest), "%s", colon + 1);
-                rehearsal->n_faults++;
-        }
-        return 0;
-}
-
 static int read_layers(Rehearsal *rehearsal, Error *ret_error)
 {
         const OptionTexts *texts = &rehearsal->arguments.layers;
@@ -356,7 +339,7 @@ static int read_machines(Rehearsal *rehearsal, Error *ret_error)
                         -EINVAL,
                         "cannot use --machines=nspawn without --image=DIR, the machines' root file "
                         "system: tests/e2e/prepare makes one");
-        if (arguments->faults.count > 0 || arguments->keys)
+        if (arguments->faults.count > 0 || arguments->faults_file || arguments->keys)
                 return error_set(ret_error,
                         -EINVAL,
                         "cannot use --fault and --keys with --machines=nspawn: the machines run "
@@ -582,6 +565,7 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
         if (r < 0)
                 return r;
         event_loop_run(rehearsal->ground.loop);
+        stack_faults_tell_idle(&rehearsal->fault_set, on_note);
         return conclude(rehearsal, ret_error);
 }
 
@@ -592,7 +576,10 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
         if (r == 0)
                 r = check_paths(rehearsal, ret_error);
         if (r == 0)
-                r = read_faults(rehearsal, ret_error);
+                r = fault_read(&rehearsal->fault_set,
+                        &rehearsal->arguments.faults,
+                        rehearsal->arguments.faults_file,
+                        ret_error);
         if (r == 0)
                 r = read_machines(rehearsal, ret_error);
         if (r == 0)
@@ -600,7 +587,15 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
         if (r == 0)
                 r = read_update(rehearsal, ret_error);
         if (r == 0)
+                r = stack_faults_find(&rehearsal->fault_set,
+                        rehearsal->template,
+                        rehearsal->faults,
+                        &rehearsal->n_faults,
+                        ret_error);
+        if (r == 0)
                 r = ground_open(&rehearsal->ground, ret_error);
+        if (r == 0 && rehearsal->fault_set.count > 0)
+                r = ground_expect_faults(&rehearsal->ground, &rehearsal->fault_set, ret_error);
         return r < 0 ? r : run_stack(rehearsal, ret_error);
 }
 

@@ -245,9 +245,9 @@ static int parse_date(const char *text, Usec *ret)
         return clock_parse_utc(utc, ret);
 }
 
-static Fault check_time(const Claim *claim)
+static Fault check_time(const Cloud *cloud, const Claim *claim)
 {
-        Usec date, now = clock_wall(&clock_system);
+        Usec date, now = clock_wall(&clock_system) + cloud->skew;
 
         if (parse_date(claim->date, &date) < 0)
                 return FAULT_UNDATED;
@@ -549,7 +549,7 @@ static Fault check(Cloud *cloud,
         else
                 fault = FAULT_MISSING;
         if (fault == FAULT_NONE)
-                fault = check_time(claim);
+                fault = check_time(cloud, claim);
         if (fault == FAULT_NONE)
                 fault = check_scope(claim, claim->s3 ? "s3" : "secretsmanager");
         while (issued && !text_equal(issued->keys.access_key, claim->access_key))
