@@ -47,8 +47,9 @@ static int check_own_role(const Sources *sources, const SettingsBook *book, Erro
 }
 
 /* What a person can get wrong is told before anything is asked or waited for. The handle is kept:
- * whoever waits for it is told too. */
-static int check_slips(const Sources *sources, SettingsBook *ret, Error *ret_error)
+ * whoever waits for it is told too. *ret_wait: metadata that is waited for longer than half the
+ * stack's time-out leaves too little to tell of it. */
+static int check_slips(const Sources *sources, SettingsBook *ret, Usec *ret_wait, Error *ret_error)
 {
         _cleanup_(settings_book_done) SettingsBook book = {};
         int r = settings_begin(&book, ret_error);
@@ -61,20 +62,23 @@ static int check_slips(const Sources *sources, SettingsBook *ret, Error *ret_err
                 r = check_own_role(sources, &book, ret_error);
         if (r < 0)
                 ret->settings.signal = TAKE_PTR(book.settings.signal);
+        else
+                *ret_wait = usec_min(sources->wait, book.settings.timeout / 2);
         return r;
 }
 
 int sources_read(
         const Sources *sources, SettingsBook *ret, MetadataIdentity *ret_identity, Error *ret_error)
 {
-        Usec deadline = clock_deadline(&clock_system, sources->wait);
         _cleanup_(machine_done) Machine machine = {};
+        Usec wait, deadline;
         int r = settings_begin(ret, ret_error);
 
         if (r == 0)
-                r = check_slips(sources, ret, ret_error);
+                r = check_slips(sources, ret, &wait, ret_error);
         if (r == 0 && (sources->tags || !sources->document)) {
-                r = machine_open(sources->wait, &machine, ret_error);
+                deadline = clock_deadline(&clock_system, wait);
+                r = machine_open(wait, &machine, ret_error);
                 if (r == 0)
                         metadata_on_silence(machine.metadata, sources->silent, sources->userdata);
                 if (r == 0)
@@ -84,6 +88,8 @@ int sources_read(
                         r = settings_read_tags(ret, machine.metadata, deadline, ret_error);
                 if (r == 0 && !sources->document)
                         r = read_user_data(ret, machine.metadata, deadline, ret_error);
+                if (r < 0 && sources->document) /* its handle can still be signalled */
+                        (void)read_file(ret, sources->document, NULL);
         }
         if (r == 0 && sources->document)
                 r = read_file(ret, sources->document, ret_error);

@@ -388,10 +388,10 @@ void http_call_hang(HttpCall *call)
 void http_call_reset(HttpCall *call)
 {
         struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
-        struct linger at_once = {.l_onoff = 1};
+        const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
         int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
 
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        (void)connect(fd, &nobody, sizeof(nobody)); /* which resets it: connect(2) */
         call->answered = true;
         evhttp_connection_free(connection); /* and the request with it */
 }

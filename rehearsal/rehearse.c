@@ -94,8 +94,7 @@ static const Option options[] = {
                 0,
                 OPTION_TEXTS,
                 "WHERE:WHAT:KIND",
-                "what goes wrong: NODE:STEP:kill, hang or fail; or s3, secrets, signal or "
-                "metadata:MATCH:KIND[:TIMES] (docs/rehearsal.md has the kinds)",
+                "what goes wrong: AgentNode1:verify:kill, s3:ca.pem:reset, …",
                 offsetof(Arguments, faults)},
         {"faults",
                 0,
