@@ -4,8 +4,10 @@
 
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +255,70 @@ static int evaluate_base64(Evaluation *evaluation, const CfnCall *call, Json **r
         return r < 0 ? r : evaluation_give_text(evaluation, &encoded, ret);
 }
 
+/* An IPv4 block, and the parts of it that are asked for. */
+typedef struct Cidr {
+        uint64_t first, prefix, count, bits;
+} Cidr;
+
+/* "10.0.0.0/16"; false: it is none, or the parts do not fit. */
+static bool read_cidr(char *block, const char *count, const char *bits, Cidr *ret)
+{
+        char *slash = block ? strchr(block, '/') : NULL;
+        struct in_addr address;
+        bool is_block;
+
+        if (!slash)
+                return false;
+        *slash = '\0';
+        is_block = inet_pton(AF_INET, block, &address) == 1;
+        *slash = '/';
+        if (!is_block || text_to_uint64(slash + 1, 0, 32, &ret->prefix) < 0 ||
+                text_to_uint64(count, 1, 256, &ret->count) < 0 ||
+                text_to_uint64(bits, 1, 32, &ret->bits) < 0)
+                return false;
+        ret->first = ntohl(address.s_addr) & ~((1ULL << (32 - ret->prefix)) - 1);
+        return ret->count << ret->bits <= 1ULL << (32 - ret->prefix);
+}
+
+static Json *list_cidrs(const Cidr *cidr)
+{
+        Json *list = json_new_array();
+        int r = list ? 0 : -ENOMEM;
+
+        for (uint64_t i = 0; i < cidr->count && r == 0; i++) {
+                struct in_addr one = {htonl((uint32_t)(cidr->first + (i << cidr->bits)))};
+                char text[INET_ADDRSTRLEN], block[INET_ADDRSTRLEN + 4];
+
+                (void)inet_ntop(AF_INET, &one, text, sizeof(text));
+                (void)snprintf(block, sizeof(block), "%s/%u", text, 32 - (unsigned)cidr->bits);
+                r = json_append(list, json_new_text(block));
+        }
+        return r == 0 ? list : json_free(list);
+}
+
+static int evaluate_cidr(Evaluation *evaluation, const CfnCall *call, Json **ret)
+{
+        const YamlNode *const *parts = (const YamlNode *const *)call->argument->values;
+        _cleanup_(buffer_done) Buffer block = EVALUATION_TEXT_INIT, count = EVALUATION_TEXT_INIT,
+                                      bits = EVALUATION_TEXT_INIT;
+        Cidr cidr;
+        int r = evaluation_text(evaluation, parts[0], false, "Fn::Cidr", &block);
+
+        if (r == 0)
+                r = evaluation_text(evaluation, parts[1], false, "Fn::Cidr", &count);
+        if (r == 0)
+                r = evaluation_text(evaluation, parts[2], false, "Fn::Cidr", &bits);
+        if (r < 0)
+                return r;
+        if (!read_cidr(block.data, buffer_text(&count), buffer_text(&bits), &cidr))
+                return evaluation_refuse(evaluation,
+                        call->argument,
+                        "Fn::Cidr: expected an IPv4 block like 10.0.0.0/16, a count from 1 to 256, "
+                        "and so many bits for each that all fit, found '%.60s'",
+                        buffer_text(&block));
+        return evaluation_give(evaluation, list_cidrs(&cidr), ret);
+}
+
 static int evaluate_get_azs(Evaluation *evaluation, const CfnCall *call, Json **ret)
 {
         _cleanup_(buffer_done) Buffer region = EVALUATION_TEXT_INIT;
@@ -292,5 +358,6 @@ int (*const evaluation_calls[_CFN_FUNCTIONS])(Evaluation *, const CfnCall *, Jso
         [CFN_FIND_IN_MAP] = evaluate_find_in_map,
         [CFN_BASE64] = evaluate_base64,
         [CFN_GET_AZS] = evaluate_get_azs,
+        [CFN_CIDR] = evaluate_cidr,
         [CFN_IF] = evaluate_if,
 };

@@ -45,6 +45,7 @@ static const Function functions[_CFN_FUNCTIONS] = {
                 .expected = "[mapping, top-level key, second-level key]"},
         [CFN_BASE64] = {"Fn::Base64", "!Base64", .any = true, .expected = "a string"},
         [CFN_GET_AZS] = {"Fn::GetAZs", "!GetAZs", .any = true, .expected = "a region, or \"\""},
+        [CFN_CIDR] = {"Fn::Cidr", "!Cidr", 3, 3, .expected = "[IPv4 block, count, bits of each]"},
         [CFN_IF] =
                 {"Fn::If", "!If", 3, 3, .expected = "[condition, value if true, value if false]"},
         [CFN_EQUALS] =
@@ -64,7 +65,6 @@ static const Function functions[_CFN_FUNCTIONS] = {
 static const struct {
         const char *name, *tag, *why;
 } refused[] = {
-        {"Fn::Cidr", "!Cidr", "addresses are not reckoned here; write them out"},
         {"Fn::ImportValue", "!ImportValue", "it needs another stack's exports"},
         {"Fn::Transform", "!Transform", "macros are CloudFormation's own"},
         {"Fn::Length", "!Length", "it needs the transform AWS::LanguageExtensions"},

@@ -19,6 +19,7 @@ typedef enum CfnFunction {
         CFN_FIND_IN_MAP, /* [mapping, top key, second key] */
         CFN_BASE64,      /* text */
         CFN_GET_AZS,     /* a region, "" for the stack's */
+        CFN_CIDR,        /* [IPv4 block, count, bits of each] */
         CFN_IF,          /* [condition, if true, if false] */
         CFN_EQUALS,      /* [a, b]; this and what follows stand only in conditions */
         CFN_AND,         /* [two to ten conditions] */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cfn/template.h"
 #include "rehearsal/capture.h"
+#include "rehearsal/foreign.h"
 #include "rehearsal/ground.h"
 #include "rehearsal/stack-faults.h"
 #include "rehearsal/telling.h"
@@ -253,6 +254,8 @@ static int read_template(Rehearsal *rehearsal, Error *ret_error)
                 r = cfn_template_load(rehearsal->template_path, &rehearsal->template, ret_error);
         else
                 r = create_template(rehearsal, ret_error);
+        if (r == 0)
+                r = foreign_check(rehearsal->template, ret_error);
         if (r == 0)
                 r = cfn_parameter_set_read(rehearsal->template,
                         arguments->parameters.texts,

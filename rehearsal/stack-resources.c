@@ -16,7 +16,9 @@
 #define ADDRESSES_MAX 240U
 #define TIMEOUT_MAX   43200
 #define REASON_MAX    4096U
-#define HASH_LENGTH   8U /* what a template may put behind a logical id's stem */
+#define USER_DATA_MAX 16384U               /* bytes, decoded (EC2 API Reference, RunInstances) */
+#define SIGNALS_MAX   (8U * 1024U * 1024U) /* bytes of all signals' data */
+#define HASH_LENGTH   8U                   /* what a template may put behind a logical id's stem */
 
 const char *stack_get_text(const Json *json, const char *key)
 {
@@ -175,16 +177,45 @@ static int make_secret(Resource *resource, Error *ret_error)
 
 /* --- wait conditions --- */
 
+/* Signals with success, by their UniqueId, as GetAtt's Data has them: {"id":"data"}. */
+static Json *read_signals(const Resource *waiting)
+{
+        Json *signals = NULL;
+
+        if (waiting->signal_data)
+                (void)json_parse(
+                        "Data", waiting->signal_data, strlen(waiting->signal_data), &signals, NULL);
+        return signals ? signals : json_new_object();
+}
+
+static int keep_signal(Resource *waiting, const CloudSignal *signal)
+{
+        _cleanup_(json_free) Json *signals = read_signals(waiting);
+        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(SIGNALS_MAX);
+        int r = signals ? json_set_text(signals, signal->id, signal->data ? signal->data : "")
+                        : -ENOMEM;
+
+        if (r == 0)
+                r = json_format(signals, JSON_ONE_LINE, &text);
+        if (r < 0)
+                return r;
+        free(waiting->signal_data);
+        waiting->signal_data = buffer_take(&text, NULL);
+        return waiting->signal_data ? 0 : -ENOMEM;
+}
+
 static void on_timeout(void *userdata)
 {
         Resource *resource = userdata;
+        _cleanup_(json_free) Json *signals = read_signals(resource);
+        size_t received = json_count(signals);
         char reason[128];
 
         (void)snprintf(reason,
                 sizeof(reason),
-                "WaitCondition timed out. Received %d conditions when expecting %d",
-                0,
-                (int)resource->signals_left);
+                "WaitCondition timed out. Received %zu conditions when expecting %zu",
+                received,
+                received + (size_t)resource->signals_left);
         stack_fail(resource, reason);
 }
 
@@ -218,9 +249,10 @@ static void on_signal(const CloudSignal *signal, void *userdata)
                 stack_fail(waiting, reason);
                 return;
         }
-        free(waiting->signal_data);
-        waiting->signal_data =
-                text_format("{\"%s\":\"%s\"}", signal->id, signal->data ? signal->data : "");
+        if (keep_signal(waiting, signal) < 0) {
+                stack_fail(waiting, "no memory");
+                return;
+        }
         if (--waiting->signals_left <= 0) {
                 event_timer_stop(waiting->timer);
                 stack_settle(waiting, CREATED, signal->data);
@@ -340,15 +372,22 @@ static int read_user_data(const Resource *resource, char **ret, Error *ret_error
         const char *text = stack_get_text(resource->properties, "UserData");
         void *bytes = NULL;
         size_t size = 0;
+        int r = 0;
 
         *ret = NULL;
         if (!text)
                 return 0;
         if (text_base64_decode(text, strlen(text), &bytes, &size) < 0)
                 return error_set(ret_error, -EINVAL, "UserData is no base64 (Fn::Base64)");
-        *ret = text_copy_part(bytes, size);
+        if (size > USER_DATA_MAX)
+                r = error_set(ret_error,
+                        -EINVAL,
+                        "UserData has %zu bytes, and an instance takes %u at most",
+                        size,
+                        USER_DATA_MAX);
+        *ret = r == 0 ? text_copy_part(bytes, size) : NULL;
         free(bytes);
-        return *ret ? 0 : error_set(ret_error, -ENOMEM, "no memory");
+        return r < 0 || *ret ? r : error_set(ret_error, -ENOMEM, "no memory");
 }
 
 /* A folder of the stem's name; one that replaces another's by a name of its own. */

@@ -192,6 +192,7 @@ static int wait_for(Wait *wait,
         Retry retry = store_begin_polling(wait->store, deadline);
 
         wait->began = clock_now(clock);
+        store_put_off_polling(wait->store, deadline);
         for (;;) {
                 AwsFault fault = {};
                 Error error = ERROR_INIT;

@@ -9,6 +9,7 @@ struct S3Store {
         S3Bucket *bucket;
         char *prefix; /* "" or "a/b" */
         RetryPolicy poll;
+        unsigned nodes;
 };
 
 /* The object's key in the bucket, a heap string; NULL when memory is out. */
@@ -17,6 +18,7 @@ char *store_key(const S3Store *store, const char *name);
 int store_out_of_memory(Error *ret_error);
 const Clock *store_clock(const S3Store *store);
 Retry store_begin_polling(const S3Store *store, Usec deadline);
+void store_put_off_polling(const S3Store *store, Usec deadline); /* s3_store_first_poll() */
 
 /* Patience with refusals of one kind: each new kind begins anew, but for throttling and the like,
  * which say nothing of rights. */

@@ -8,6 +8,7 @@
 
 #define POLL_FIRST    (100 * USEC_PER_MSEC)
 #define POLL_CAP      USEC_PER_SEC
+#define AT_ONCE_MAX   1000U /* machines that may all ask in the instant they boot */
 #define POLLS_PER_SEC 2000U /* of a whole cluster: well below the 5,500 that one prefix bears */
 
 /* What is private, by its name's beginning and end. */
@@ -29,15 +30,25 @@ bool s3_store_is_private(const char *name)
         return false;
 }
 
+static Usec find_spread(unsigned nodes)
+{
+        return (Usec)nodes * USEC_PER_SEC / POLLS_PER_SEC;
+}
+
+Usec s3_store_first_poll(unsigned nodes, const Random *random)
+{
+        return nodes > AT_ONCE_MAX ? random_below(random, find_spread(nodes)) : 0;
+}
+
 RetryPolicy s3_store_poll_policy(unsigned nodes)
 {
-        Usec spread = (Usec)nodes * USEC_PER_SEC / POLLS_PER_SEC;
+        Usec spread = find_spread(nodes);
 
         return (RetryPolicy){
                 .name = "poll",
                 .base = {[RETRY_TRANSIENT] = POLL_FIRST,
                         [RETRY_THROTTLED] = USEC_PER_SEC,
-                        [RETRY_NOT_YET] = POLL_FIRST},
+                        [RETRY_NOT_YET] = spread > POLL_FIRST ? spread : POLL_FIRST},
                 .cap = spread > POLL_CAP ? spread : POLL_CAP,
                 .floor_percent = 50,
                 .retry_after_excess_max = 5 * USEC_PER_SEC,
@@ -65,6 +76,7 @@ int s3_store_new(const S3StoreOptions *options, S3Store **ret, Error *ret_error)
                         ret_error);
         if (r < 0)
                 return r;
+        store->nodes = options->nodes;
         store->poll = s3_store_poll_policy(options->nodes);
         *ret = TAKE_PTR(store);
         return 0;
@@ -107,6 +119,16 @@ Retry store_begin_polling(const S3Store *store, Usec deadline)
                 store_clock(store),
                 aws_session_random(s3_bucket_session(store->bucket)),
                 deadline);
+}
+
+void store_put_off_polling(const S3Store *store, Usec deadline)
+{
+        const Random *random = aws_session_random(s3_bucket_session(store->bucket));
+        Usec wait = s3_store_first_poll(store->nodes, random);
+
+        if (wait > 0)
+                clock_sleep_until(store_clock(store),
+                        usec_min(clock_deadline(store_clock(store), wait), deadline));
 }
 
 static bool says_nothing_of_rights(const AwsFault *fault)

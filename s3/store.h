@@ -37,10 +37,14 @@ S3Bucket *s3_store_bucket(S3Store *store);
  * token. Pure. */
 bool s3_store_is_private(const char *name);
 
-/* Polling for another machine's work: starts at 100 ms, grows to max(1 s, nodes / 2,000 per s),
- * between half of that and all of it, so that machines which boot together do not stay in step.
- * Pure. */
+/* Polling for another machine's work: starts at max(100 ms, nodes / 2,000 per s), grows to max(1 s,
+ * nodes / 2,000 per s), between half of that and all of it, so that machines which boot together do
+ * not stay in step. Pure. */
 RetryPolicy s3_store_poll_policy(unsigned nodes);
+
+/* How long the first poll is put off: not at all up to 1,000 nodes; more would be too many requests
+ * for one prefix if they booted in the same instant. */
+Usec s3_store_first_poll(unsigned nodes, const Random *random);
 
 /* Expected outcomes beside S3Outcome's. */
 typedef enum S3StoreOutcome {

@@ -238,7 +238,8 @@ static void bad_calls_are_refused(void **state)
                         "cannot read 't.json': line 18, column 2: unknown function 'Fn::Jion' (did "
                         "you mean 'Fn::Join'?)"},
                 {"{\"Fn::Whatever\": 1}", "unknown function 'Fn::Whatever'"},
-                {"{\"Fn::Cidr\": []}", "Fn::Cidr cannot be done here: addresses are not reckoned"},
+                {"{\"Fn::Cidr\": []}", "Fn::Cidr: expected [IPv4 block, count, bits of each]"},
+                {"{\"Fn::Cidr\": [\"10.0.0.0/30\", 2, 2]}", "so many bits for each that all fit"},
                 {"{\"Fn::ImportValue\": \"x\"}",
                         "Fn::ImportValue cannot be done here: it needs another stack's exports"},
                 {"{\"Fn::Transform\": {}}", "Fn::Transform cannot be done here: macros"},
