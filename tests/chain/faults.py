@@ -60,7 +60,8 @@ def settle(text):
     for pattern, word in ((r"^(control|agent 1|client) \([^)]*\)", "MACHINE"), (r"s3://flocker-clusterconfig-\w+/\w+/", "STORE/"),
                           (r"http://127\.[\d.]+:\d+/flocker-clusterconfig-\w+/\w+/", "S3/"), (r"http://127\.[\d.]+:\d+", "http://ADDRESS"),
                           (r"127\.\d+\.\d+\.\d+", "ADDRESS"), (r"i-0[0-9a-f]{16}", "INSTANCE"), (r"\(request [0-9A-F]{16}\)", "(request ID)"),
-                          (r"\b\d+(\.\d+)? m?s\b", "TIME"), (r"port \d+", "port N"), (r"[\w+/]{43}=", "HASH")):
+                          (r"\b\d+(\.\d+)? m?s\b", "TIME"), (r"port \d+", "port N"), (r"[\w+/]{43}=", "HASH"),
+                          (r"(line \d+), column \d+: .*", r"\1: …")):
         text = re.sub(pattern, word, text)
     return text
 
