@@ -19,6 +19,7 @@ typedef struct Engine {
         Json *container;
         EventChild *manager; /* the classic manager's process */
         int manager_status;
+        EventTimer *again; /* starts it again, where its policy says so; NULL: not yet needed */
         TlsContext *tls;
         HttpServer *servers[ENGINE_HOSTS_MAX];
         size_t n_servers;

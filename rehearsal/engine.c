@@ -26,6 +26,7 @@
 #define SWARM_FILE     "/var/lib/docker/swarm-imitation.json"
 #define CONTAINER_FILE "/var/lib/docker/container-imitation.json"
 #define JSON_TYPE      "application/json"
+#define AGAIN_TIME     (100 * USEC_PER_MSEC) /* until a container comes back */
 
 /* What daemon.json may say; Docker's documentation, "dockerd: daemon configuration file". */
 static const char *const known_keys[] = {
@@ -200,12 +201,31 @@ static void on_info(Engine *engine, HttpCall *call)
 
 /* --- one container: the classic manager --- */
 
+static int start_container(Engine *engine, Error *ret_error);
+
+static void on_again(void *userdata)
+{
+        Engine *engine = userdata;
+        Error error = ERROR_INIT;
+
+        if (!engine->manager && start_container(engine, &error) < 0)
+                (void)fprintf(stderr, "dockerd: %s\n", error.text);
+}
+
+/* A container with a restart policy comes back, whatever it ended with; not one that was removed.
+ */
 static void on_manager_exit(int status, void *userdata)
 {
         Engine *engine = userdata;
+        const Json *host = json_member(engine->container, "HostConfig");
+        const char *policy = engine_get(json_member(host, "RestartPolicy"), "Name");
 
         engine->manager = event_child_free(engine->manager);
         engine->manager_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if ((text_equal(policy, "always") || text_equal(policy, "unless-stopped")) &&
+                (engine->again ||
+                        event_timer_new(engine->loop, on_again, engine, &engine->again) == 0))
+                event_timer_set(engine->again, AGAIN_TIME);
 }
 
 static int start_container(Engine *engine, Error *ret_error)
@@ -300,6 +320,8 @@ static void on_container(Engine *engine, HttpCall *call, const char *rest)
                 engine_refuse(call, 404, "No such container: %s", name);
         } else if (text_equal(http_call_method(call), "DELETE")) {
                 engine->manager = event_child_free(engine->manager);
+                if (engine->again)
+                        event_timer_stop(engine->again);
                 engine->container = json_free(engine->container);
                 engine->container = json_new_object();
                 engine_save(engine, CONTAINER_FILE, engine->container);

@@ -379,11 +379,50 @@ static int probe_wait(Probe *probe, char **arguments)
         return r;
 }
 
+static Usec cpu_time(void);
+static int64_t peak_kib(void);
+
+/* When each poll was made that found nothing, and what the processor had spent by then. */
+typedef struct Polls {
+        Json *at; /* milliseconds, wall */
+        int64_t count;
+        Usec cpu_first, cpu_last;
+} Polls;
+
+static void note_poll(const char *name, Usec waited, void *userdata)
+{
+        Polls *polls = userdata;
+
+        (void)name;
+        (void)waited;
+        polls->cpu_last = cpu_time();
+        if (polls->count++ == 0)
+                polls->cpu_first = polls->cpu_last;
+        (void)json_append(
+                polls->at, json_new_int64((int64_t)(clock_wall(&clock_system) / USEC_PER_MSEC)));
+}
+
+static int put_polls(Probe *probe, Polls *polls)
+{
+        int64_t now = (int64_t)(clock_wall(&clock_system) / USEC_PER_MSEC);
+        Usec spent = polls->cpu_last - polls->cpu_first;
+        int r = json_set_int64(probe->result, "polls", polls->count);
+
+        if (r == 0)
+                r = json_set_int64(probe->result, "ended_at", now);
+        if (r == 0 && polls->count > 1)
+                r = json_set_int64(probe->result, "cpu_usec", (int64_t)spent / (polls->count - 1));
+        if (r == 0)
+                r = json_set_int64(probe->result, "peak_kib", peak_kib());
+        return r == 0 ? json_set(probe->result, "polled_at", TAKE_PTR(polls->at)) : r;
+}
+
 /* wait-object STORE NAME SECONDS */
 static int probe_wait_object(Probe *probe, char **arguments)
 {
         _cleanup_(s3_store_free) S3Store *store = NULL;
         _cleanup_(secret_free) Secret *content = NULL;
+        Polls polls = {.at = json_new_array()};
         uint64_t seconds = 0;
         int r;
 
@@ -394,10 +433,11 @@ static int probe_wait_object(Probe *probe, char **arguments)
                 r = s3_store_wait_object(store,
                         arguments[1],
                         clock_deadline(&clock_system, seconds * USEC_PER_SEC),
-                        NULL,
-                        NULL,
+                        note_poll,
+                        &polls,
                         &content,
                         &probe->error);
+        (void)put_polls(probe, &polls);
         return r != 0 ? r : put_result(probe, "content", secret_data(content));
 }
 
