@@ -195,6 +195,8 @@ static void on_info(Engine *engine, HttpCall *call)
         (void)json_set_bool(
                 json, "LiveRestoreEnabled", engine_is_true(engine->config, "live-restore"));
         (void)json_set_text(json, "OperatingSystem", "rehearsal");
+        (void)json_set_int64(json, "NCPU", 2);
+        (void)json_set_int64(json, "MemTotal", 4LL << 30);
         (void)json_set(json, "Swarm", engine_describe_swarm(engine));
         engine_answer(call, 200, json);
 }

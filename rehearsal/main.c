@@ -22,6 +22,9 @@ static const Command commands[] = {
         {"serve",
                 "keep the cloud open, to run flocker-bootstrap by hand against it",
                 rehearse_serve},
+        {"diff",
+                "say what an update of a stack from one template to another would do",
+                rehearse_diff},
 };
 
 static int print_help(void)

@@ -567,7 +567,7 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
         if (r < 0)
                 return r;
         event_loop_run(rehearsal->ground.loop);
-        stack_faults_tell_idle(&rehearsal->fault_set, on_note);
+        stack_faults_tell_idle(&rehearsal->fault_set, telling_note);
         return conclude(rehearsal, ret_error);
 }
 

@@ -250,7 +250,10 @@ int play_flocker_agent(const PlayPart *part)
 typedef struct Manager {
         const PlayPart *part;
         HttpClient *http;
-        char *members; /* a path */
+        char *members;  /* a path */
+        Buffer text;    /* what stood there when it was last read */
+        Usec heartbeat; /* how often it is read: a minute, if it is not said */
+        Usec read_at;
         Buffer authority, certificate;
         Secret *key;
 } Manager;
@@ -285,15 +288,28 @@ static bool is_healthy(const Manager *manager, const char *address)
                response.status == 200;
 }
 
-static size_t count_engines(const Manager *manager)
+/* The real one's file discovery looks once in a heartbeat (docker/pkg/discovery/file). */
+static void look_at_members(Manager *manager)
 {
-        _cleanup_(buffer_done) Buffer text = BUFFER_INIT(FILE_MAX);
+        Usec now = clock_now(&clock_system);
+
+        if (manager->read_at > 0 && now - manager->read_at < manager->heartbeat)
+                return;
+        buffer_done(&manager->text);
+        manager->text = BUFFER_INIT(FILE_MAX);
+        manager->read_at = now;
+        (void)file_read(AT_FDCWD, manager->members, FILE_MAX, &manager->text, NULL);
+}
+
+static size_t count_engines(Manager *manager)
+{
+        _cleanup_(free) char *text = NULL;
         size_t count = 0;
         char *rest, *line;
 
-        if (file_read(AT_FDCWD, manager->members, FILE_MAX, &text, NULL) < 0)
-                return 0;
-        rest = text.data;
+        look_at_members(manager);
+        text = text_copy(buffer_text(&manager->text));
+        rest = text;
         while (rest && (line = strsep(&rest, "\n")))
                 count += *line && is_healthy(manager, line);
         return count;
@@ -321,6 +337,19 @@ static void on_manager_call(HttpCall *call, void *userdata)
         }
 }
 
+/* "2s"; a minute, if it is not said. */
+static int read_heartbeat(const char *text, Usec *ret, Error *ret_error)
+{
+        _cleanup_(free) char *number = text ? text_copy_part(text, strcspn(text, "s")) : NULL;
+        uint64_t seconds = 60;
+
+        if (text &&
+                (!number || !text_ends(text, "s") || text_to_uint64(number, 1, 3600, &seconds) < 0))
+                return error_set(ret_error, -EINVAL, "--heartbeat=%s is no time", text);
+        *ret = seconds * USEC_PER_SEC;
+        return 0;
+}
+
 static int open_manager(Manager *manager, TlsContext **ret, Error *ret_error)
 {
         const PlayPart *part = manager->part;
@@ -330,6 +359,9 @@ static int open_manager(Manager *manager, TlsContext **ret, Error *ret_error)
         _cleanup_(buffer_done) Buffer secret = {};
         int r;
 
+        r = read_heartbeat(find_option(part, "--heartbeat"), &manager->heartbeat, ret_error);
+        if (r < 0)
+                return r;
         for (char **word = part->arguments; *word; word++)
                 if (text_starts(*word, "file://"))
                         manager->members = play_path(part, *word + strlen("file://"));

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define CONTAINER    "swarm-manager"
+#define HEARTBEAT    "2s" /* between two looks of the manager at its member file */
 #define MEMBERS_FILE PATH_MEMBERS "/members"
 #define FOLLOWER     "flocker-bootstrap-members.service"
 #define PREFIX       "swarm/members/"
@@ -203,6 +204,7 @@ static int run_manager(Role *role, Error *ret_error)
         };
         const char *const command[] = {
                 "manage",
+                "--heartbeat=" HEARTBEAT, /* else it reads the file once a minute */
                 "--tlsverify",
                 "--tlscacert=/tls/ca.pem",
                 "--tlscert=/tls/cert.pem",
