@@ -8,6 +8,7 @@
 #define SHOWN_LINES 3U
 #define READ_LINES  20U /* systemd says up to five of a failure, and again for each further try */
 #define READ_TIME   (100 * USEC_PER_MSEC)
+#define READ_TRIES  2U
 #define READ_STEP   (20 * USEC_PER_MSEC)
 #define READ_MAX    (32U * 1024U)
 
@@ -56,16 +57,16 @@ static int choose(const Buffer *lines, const char *unit, bool systemds, Buffer *
 void unit_words_append(const char *root, const char *unit, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer lines = BUFFER_INIT(READ_MAX), words = BUFFER_INIT(READ_MAX);
-        Usec deadline = clock_deadline(&clock_system, READ_TIME);
 
         /* What a unit says reaches the journal behind what systemd says of its end, at times. */
-        for (;;) {
+        for (unsigned i = 0; i < READ_TRIES && words.size == 0; i++) {
+                Usec deadline = clock_deadline(&clock_system, READ_TIME);
+
+                if (i > 0)
+                        clock_sleep_until(&clock_system, clock_deadline(&clock_system, READ_STEP));
                 buffer_clear(&lines);
                 (void)journal_read_unit(root, unit, READ_LINES, deadline, &lines, NULL);
                 (void)choose(&lines, unit, false, &words);
-                if (words.size > 0 || clock_passed(&clock_system, deadline))
-                        break;
-                clock_sleep_until(&clock_system, clock_deadline(&clock_system, READ_STEP));
         }
         if (words.size == 0)
                 (void)choose(&lines, unit, true, &words);
