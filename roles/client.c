@@ -44,6 +44,7 @@ static const Step steps[] = {
         {"signal",
                 "that certainty",
                 "the stack's knowledge of it",
+                .patience = STEP_WAITS_FOR_OTHERS, /* sent until the stack would give up */
                 .is_done = step_is_signalled,
                 .run = step_signal},
 };

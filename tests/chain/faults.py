@@ -92,7 +92,7 @@ def read_reason(found):
     told = re.search(r"received failed message: '(.*)' for uniqueId", found.reason)
     if told:
         return re.sub(r"; evidence(: | not stored).*", "", settle(told[1]))
-    return settle(re.search(r"^ +(?:ControlNode|ClientNode|AgentNode1) +(?:error: )?(cannot signal .*)", found.out, re.M)[1])
+    return settle(re.search(r"^ +ControlNode +error: .*?(cannot signal .*)", found.out, re.M)[1])
 
 
 def make_test(fault, when):
