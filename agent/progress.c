@@ -61,10 +61,9 @@ static void write_line(Progress *progress,
         va_start(arguments, format);
         (void)vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
-        if (progress->open) {
+        /* The step's line may be this process's or the worker's, which has ended. */
+        if (progress->style == PROGRESS_TERMINAL)
                 (void)!write(STDOUT_FILENO, "\r\033[K", 4);
-                progress->open = false;
-        }
         if (progress->style == PROGRESS_JSON && level == LOG_LEVEL_INFO)
                 return; /* the journal of steps says it */
         log_write(progress->log, level, fields, ELEMENTS(fields), "%s", text);
@@ -76,7 +75,6 @@ void progress_step_started(Progress *progress, const char *step)
                 return;
         printf("%-*s ...", STEP_COLUMN, step);
         (void)fflush(stdout);
-        progress->open = true;
 }
 
 void progress_step_done(Progress *progress, const char *step, Usec took)

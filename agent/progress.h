@@ -22,7 +22,6 @@ typedef struct Progress {
         const char *role;                 /* "agent 1": for the fields */
         const char *run;                  /* the run's uuid */
         char unit[SYSTEMD_UNIT_NAME_MAX]; /* this process's; "": none */
-        bool open;                        /* a line on the terminal is not ended yet */
 } Progress;
 
 /* The log is the progress's own; `journal` false: none (a rehearsal's root is not this machine). */
