@@ -448,6 +448,31 @@ def test_agent_yml_is_what_the_backend_wants(fixture):
             expect((control.root / "var/lib/flocker-bootstrap/flocker-ca").exists(), False)
 
 
+def test_another_handle_alone_is_signalled_and_nothing_else_is_done(fixture):
+    """A stack that was made anew over the same machine: all is as it was but for whom to tell."""
+    with Serve(1) as cloud, Handle() as handle:
+        (machine,) = cloud.machines
+        told, trees, stores = [], [], []
+        for seconds in (3600, 3600, 1800):
+            document = write_document(fixture, "control", "handle.yml", signal=json.dumps(handle.url_v4(seconds)), components="[docker, swarm]")
+            if len(told) == 1:  # the same bytes once more
+                document = fixture.folder / "first.yml"
+            found = machine.run("control", document=document)
+            expect(found.status, 0, found.out)
+            document.rename(fixture.folder / "first.yml")
+            told.append((len(handle.times), found.done))
+            trees.append({name: content for name, content in machine.tree().items() if not name.endswith("state.json")})
+            stores.append([line for line in cloud.aws("s3api", "list-objects-v2", "--bucket=rehearsal", "--query=Contents[].[Key,ETag,LastModified]",
+                                                      "--output=text").splitlines() if "/status/" not in line])
+        expect([times for times, _ in told], [1, 1, 2])
+        expect(set(told[1][1]) <= {"read-instance", "verify"}, True, str(told[1][1]))
+        expect(set(told[2][1]) - {"read-instance", "verify"}, {"publish-docker-ca", "signal"}, "the store is asked whether its CA is this machine's")
+        expect((stores[1] == stores[0], stores[2] == stores[0]), (True, True), "the store's objects")
+        expect((trees[1] == trees[0], trees[2] == trees[0]), (True, True), "files of the machine")
+        state = json.loads(machine.read("var/lib/flocker-bootstrap/state.json"))
+        expect((state["signalled"], state["complete"]), (True, True))
+
+
 def test_an_image_of_a_machine_does_not_carry_its_identity():
     """Its certificates, its keys, its Swarm: all of the machine that the image was made of."""
     with Serve(2) as cloud:

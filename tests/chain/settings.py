@@ -14,6 +14,7 @@ import time
 import types
 
 from cloud import PROGRAM, temporary
+from metadata import Metadata
 from servers import free_port
 from tap import expect, expect_in, main
 
@@ -136,6 +137,34 @@ def said_without_metadata(fixture, port, *words):
     time.sleep(max(0, 5 - first))
     process.send_signal(signal.SIGINT)
     return line + process.communicate(timeout=10)[0], first
+
+
+def dump_on_an_instance(tags, *words, document=DOCUMENT):
+    """`config dump` where the metadata service shows these tags: (status, {setting: (value, source)}, what it said)."""
+    values = {"user-data": document, "meta-data/tags/instance": "\n".join(tags)}
+    with Metadata(values | {f"meta-data/tags/instance/{name}": value for name, value in tags.items()}) as service:
+        done = subprocess.run([PROGRAM, "config", "dump", *words], capture_output=True, text=True, timeout=20,
+                              env={"AWS_EC2_METADATA_SERVICE_ENDPOINT": service.endpoint})
+    found = {line.partition(":")[0]: tuple(part.strip() for part in line.partition(":")[2].rsplit("#", 1)) for line in done.stdout.splitlines()}
+    return done.returncode, found, done.stderr
+
+
+def test_tags_are_settings_behind_the_command_line_and_the_document():
+    tags = {"Name": "a node", "flocker:node": "3", "flocker:swarm": "none", "flocker:timeout": "900s", "flocker:colour": "red", "other:agents": "9"}
+    status, found, said = dump_on_an_instance(tags)
+    expect(status, 0, said)
+    expect([found[name] for name in ("node", "swarm", "timeout", "agents")],
+           [("2", "document"), ("none", "tag"), ("900s", "tag"), ("3", "document")])
+    status, found, said = dump_on_an_instance(tags, "--swarm=builtin", "--node=1")
+    expect((status, found["swarm"], found["node"], found["timeout"]), (0, ("builtin", "command line"), ("1", "command line"), ("900s", "tag")), said)
+    _, alone, said = dump_on_an_instance({"flocker:role": "client", "flocker:store": "s3://bucket/a", "flocker:agents": "2"}, document="#cloud-config\n")
+    expect((alone["role"], alone["agents"], alone["store"]), (("client", "tag"), ("2", "tag"), ('"s3://bucket/a"', "tag")), said)
+
+
+def test_a_tag_that_cannot_be_is_named():
+    status, _, said = dump_on_an_instance({"flocker:node": "two"}, document=DOCUMENT.replace("node: 2\n", ""))
+    expect((status in (65, 78), len(said.splitlines())), (True, 1), said)
+    expect_in("flocker:node=two", said)
 
 
 def test_who_waits_for_metadata_says_so_once(fixture):
