@@ -55,15 +55,26 @@ static int refuse(const Request *request, int code, const char *why)
                        : error_set(request->ret_error, code, "cannot %s: %s", request->verb, why);
 }
 
-/* A D-Bus error, by name. */
+/* A D-Bus error, by name. What is refused may be a unit that the asked one requires. */
 static int refuse_reply(const Request *request, int r, const sd_bus_error *error)
 {
-        if (sd_bus_error_has_name(error, SERVICE ".NoSuchUnit") ||
-                sd_bus_error_has_name(error, SERVICE ".LoadFailed") ||
-                sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.FileNotFound"))
+        bool absent = sd_bus_error_has_name(error, SERVICE ".NoSuchUnit") ||
+                      sd_bus_error_has_name(error, SERVICE ".LoadFailed") ||
+                      sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.FileNotFound");
+        bool masked = sd_bus_error_has_name(error, SERVICE ".UnitMasked");
+
+        if ((absent || masked) && error->message && request->unit &&
+                !strstr(error->message, request->unit))
+                return error_set(request->ret_error,
+                        -ENOENT,
+                        "cannot %s '%s': what it requires is not there: %s",
+                        request->verb,
+                        request->unit,
+                        error->message);
+        if (absent)
                 return refuse(
                         request, -ENOENT, "there is no such unit (is its package installed?)");
-        if (sd_bus_error_has_name(error, SERVICE ".UnitMasked"))
+        if (masked)
                 return refuse(request, -ENOENT, "it is masked (systemctl unmask)");
         if (r == -ETIMEDOUT)
                 return refuse(request, r, "systemd did not answer in time");
@@ -545,7 +556,10 @@ static int explain_failure(const Request *request, const char *job_result)
                 request->verb,
                 request->unit,
                 job_result);
-        if (known && unit.result[0] && !text_equal(unit.result, "success"))
+        if (text_equal(job_result, "dependency")) /* its own result is of an earlier run */
+                error_record_behind(request->ret_error,
+                        " (a unit that it requires has failed; systemctl --failed shows it)");
+        else if (known && unit.result[0] && !text_equal(unit.result, "success"))
                 error_record_behind(request->ret_error,
                         " (result %s, status %d)",
                         unit.result,

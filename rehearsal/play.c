@@ -12,8 +12,29 @@
 #include <unistd.h>
 
 #define READY_FD  3
+#define EXIT_EXEC 203 /* systemd.exec(5): the program cannot be executed */
 #define BINDS_MAX 16U
 #define WORDS_MAX 32U
+
+/* What there is on every machine, for units of tests. */
+static int play_true(const PlayPart *part)
+{
+        (void)part;
+        return 0;
+}
+
+static int play_false(const PlayPart *part)
+{
+        (void)part;
+        return 1;
+}
+
+static int play_sleep(const PlayPart *part)
+{
+        (void)part;
+        (void)pause(); /* until a signal ends it */
+        return 0;
+}
 
 static const struct {
         const char *name;
@@ -27,6 +48,9 @@ static const struct {
         {"flocker-docker-plugin", play_flocker_plugin},
         {"flocker-container-agent", play_flocker_plugin},
         {"flocker-bootstrap", play_bootstrap},
+        {"true", play_true},
+        {"false", play_false},
+        {"sleep", play_sleep},
 };
 
 static bool tells_ready; /* somebody waits at the other end of READY_FD */
@@ -58,7 +82,7 @@ int play_main(int argc, char *argv[])
         (void)fprintf(stderr,
                 "cannot play '%s': a rehearsal's machine has no such program\n",
                 argc > 1 ? argv[1] : "");
-        return EX_UNAVAILABLE;
+        return EXIT_EXEC;
 }
 
 void play_ready(void)

@@ -50,7 +50,7 @@ static void put_exec_start(DbusBody *body, const Unit *unit)
 
 static const char *load_state(const Unit *unit)
 {
-        static const char *const names[] = {"not-found", "loaded", "masked"};
+        static const char *const names[] = {"not-found", "loaded", "masked", "bad-setting"};
 
         return names[unit->file.load];
 }

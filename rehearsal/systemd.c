@@ -1,34 +1,28 @@
 #include "rehearsal/systemd-parts.h"
 
-#include "base/file.h"
 #include "base/folder.h"
 #include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define SERVICE     "org.freedesktop.systemd1"
-#define MANAGER     "/org/freedesktop/systemd1"
-#define INTERFACE   SERVICE ".Manager"
-#define UNIT_PREFIX MANAGER "/unit/"
+#define SERVICE     SYSTEMD_SERVICE
+#define INTERFACE   SYSTEMD_INTERFACE
+#define UNIT_PREFIX SYSTEMD_MANAGER "/unit/"
 #define PROPERTIES  "org.freedesktop.DBus.Properties"
-#define WORDS_MAX   64U
-#define PATH_BYTES  1024U
-#define BOOT_UNIT   "cloud-final.service"
-#define BOOT_TARGET "cloud-init.target"
+#define BOOT_UNIT   SYSTEMD_BOOT_UNIT
+#define BOOT_TARGET SYSTEMD_BOOT_TARGET
 
 static const char *const job_names[] = {"", "start", "stop", "restart"};
 
 /* --- units --- */
 
-static Unit *find_unit(SystemdHost *host, const char *name)
+Unit *systemd_find_unit(SystemdHost *host, const char *name)
 {
         for (Unit *unit = host->units; unit; unit = unit->next)
                 if (text_equal(unit->name, name))
@@ -36,10 +30,12 @@ static Unit *find_unit(SystemdHost *host, const char *name)
         return NULL;
 }
 
-static Unit *load_unit(SystemdHost *host, const char *name)
+Unit *systemd_load_unit(SystemdHost *host, const char *name)
 {
-        Unit *unit = find_unit(host, name);
+        Unit *unit = systemd_find_unit(host, name);
 
+        if (!unit_is_named_well(name))
+                return NULL;
         if (!unit) {
                 unit = calloc(1, sizeof(*unit));
                 if (!unit || text_put(unit->name, sizeof(unit->name), name) < 0) {
@@ -101,215 +97,9 @@ Unit *systemd_find_by_path(SystemdHost *host, const char *path)
         return NULL;
 }
 
-/* --- jobs --- */
-
-static void job_path(uint32_t id, char place[PATH_BYTES])
-{
-        (void)snprintf(place, PATH_BYTES, MANAGER "/job/%u", id);
-}
-
-static void check_booted(SystemdHost *host)
-{
-        EventCallback booted = host->booted;
-
-        for (Unit *unit = host->units; booted && unit; unit = unit->next)
-                if (unit->job != JOB_NONE && !text_equal(unit->name, BOOT_UNIT) &&
-                        !text_equal(unit->name, BOOT_TARGET))
-                        return;
-        host->booted = NULL;
-        if (booted)
-                booted(host->booted_userdata);
-}
-
-static void end_job(Unit *unit, const char *result)
-{
-        _cleanup_(dbus_body_done) DbusBody body = DBUS_BODY_INIT;
-        char path[PATH_BYTES];
-
-        if (unit->job == JOB_NONE)
-                return;
-        job_path(unit->job_id, path);
-        unit->job = JOB_NONE;
-        (void)text_put(body.signature, sizeof(body.signature), "uoss");
-        dbus_append_uint32(&body, unit->job_id);
-        dbus_append_text(&body, path);
-        dbus_append_text(&body, unit->name);
-        dbus_append_text(&body, result);
-        dbus_emit(unit->host->bus, MANAGER, INTERFACE, "JobRemoved", &body);
-        event_timer_set(unit->host->turn, 0); /* others may have waited for it */
-        check_booted(unit->host);
-}
-
-static void forget_process(Unit *unit)
-{
-        unit->reader = event_reader_free(unit->reader);
-        close_p(&unit->ready);
-        unit->child = event_child_free(unit->child);
-}
-
-static void start_process(Unit *unit);
-
-static void on_exit_of(int status, void *userdata)
-{
-        Unit *unit = userdata;
-        bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-
-        forget_process(unit);
-        unit->active = unit->file.oneshot && clean;
-        unit->failed = !clean && !unit->stopping;
-        unit->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-        (void)text_put(unit->result,
-                sizeof(unit->result),
-                !unit->failed       ? "success"
-                : WIFEXITED(status) ? "exit-code"
-                                    : "signal");
-        if (unit->stopping && unit->job == JOB_RESTART) {
-                unit->stopping = false;
-                start_process(unit);
-                return;
-        }
-        if (unit->stopping)
-                end_job(unit, "done");
-        else
-                end_job(unit, clean && unit->file.oneshot ? "done" : "failed");
-        unit->stopping = false;
-}
-
-static void on_ready(void *userdata)
-{
-        Unit *unit = userdata;
-        char byte;
-        ssize_t got = read(unit->ready, &byte, 1);
-
-        unit->reader = event_reader_free(unit->reader);
-        close_p(&unit->ready);
-        if (got != 1) /* it has ended; its exit says more */
-                return;
-        unit->active = true;
-        end_job(unit, "done");
-}
-
-static int open_log(const Unit *unit)
-{
-        _cleanup_(free) char *folder = text_format("%s/var/log/units", unit->host->root);
-        _cleanup_(free) char *path =
-                text_format("%s/var/log/units/%s.log", unit->host->root, unit->name);
-
-        if (!folder || !path || folder_make(AT_FDCWD, folder, 0755, NULL) < 0)
-                return -1;
-        return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-}
-
-/* "flocker-rehearsal as dockerd --root=… --address=… -- …" */
-static int spawn(Unit *unit, int ready, Error *ret_error)
-{
-        SystemdHost *host = unit->host;
-        const char *name = strrchr(unit->file.arguments[0], '/');
-        _cleanup_(free) char *root = text_format("--root=%s", host->root);
-        _cleanup_(free) char *address = text_format("--address=%s", host->address);
-        _cleanup_(close) int log = open_log(unit);
-        char *words[WORDS_MAX + UNIT_ARGUMENTS_MAX] = {host->program, (char[]){"as"}};
-        EventSpawn spawn = {
-                .program = host->program,
-                .arguments = words,
-                .environment = host->options.environment,
-                .folder = "/",
-                .output = log,
-                .ready = ready,
-                .exited = on_exit_of,
-                .userdata = unit,
-        };
-        _cleanup_(free) char *bootstrap = text_format("--bootstrap=%s", host->options.bootstrap);
-        _cleanup_(free) char *basename = text_copy(name ? name + 1 : unit->file.arguments[0]);
-        size_t count = 2;
-
-        if (!root || !address || !basename || !bootstrap)
-                return error_set(ret_error, -ENOMEM, "cannot start '%s': %m", unit->name);
-        words[count++] = basename;
-        words[count++] = root;
-        words[count++] = address;
-        words[count++] = bootstrap;
-        words[count++] = (char[]){"--ready"};
-        words[count++] = (char[]){"--"};
-        for (size_t i = 1; unit->file.arguments[i]; i++)
-                words[count++] = unit->file.arguments[i];
-        return event_spawn(host->options.loop, &spawn, &unit->child, ret_error);
-}
-
-static void start_process(Unit *unit)
-{
-        int fds[2];
-
-        if (!unit->file.arguments[0]) { /* a socket, a target */
-                unit->active = true;
-                end_job(unit, "done");
-                return;
-        }
-        if (pipe2(fds, O_CLOEXEC) < 0) {
-                end_job(unit, "failed");
-                return;
-        }
-        unit->ready = fds[0];
-        if (spawn(unit, fds[1], NULL) < 0 ||
-                event_reader_new(
-                        unit->host->options.loop, unit->ready, on_ready, unit, &unit->reader) < 0) {
-                forget_process(unit);
-                end_job(unit, "failed");
-        }
-        (void)close(fds[1]);
-}
-
-/* A job waits for those of the units that its own is ordered after. */
-static bool has_to_wait(const Unit *unit)
-{
-        for (size_t i = 0; unit->file.after[i]; i++) {
-                const Unit *other = find_unit(unit->host, unit->file.after[i]);
-
-                if (other && other->job != JOB_NONE)
-                        return true;
-        }
-        return false;
-}
-
-static void run_job(Unit *unit)
-{
-        if (text_equal(unit->name, BOOT_UNIT)) /* that is whom this boot waits for */
-                return;
-        if (unit->job != JOB_STOP && has_to_wait(unit))
-                return;
-        unit->job_running = true;
-        if (unit->child && unit->job != JOB_START) {
-                unit->stopping = true;
-                event_child_kill(unit->child, SIGTERM);
-        } else if (unit->job == JOB_STOP) {
-                unit->active = unit->failed = false;
-                end_job(unit, "done");
-        } else if (unit->child && unit->active) {
-                end_job(unit, "done");
-        } else if (!unit->child) {
-                start_process(unit);
-        }
-}
-
 static void on_turn(void *userdata)
 {
-        SystemdHost *host = userdata;
-
-        for (Unit *unit = host->units; unit; unit = unit->next)
-                if (unit->job != JOB_NONE && !unit->job_running)
-                        run_job(unit);
-        check_booted(host);
-}
-
-/* A new job takes the place of one that waits ("replace"). */
-static void queue_job(Unit *unit, JobKind kind)
-{
-        if (unit->job != JOB_NONE)
-                end_job(unit, "canceled");
-        unit->job = kind;
-        unit->job_id = ++unit->host->jobs;
-        unit->job_running = false;
-        event_timer_set(unit->host->turn, 0);
+        systemd_run_jobs(userdata);
 }
 
 /* --- answers --- */
@@ -344,38 +134,76 @@ static const char *read_name(const DbusMessage *call)
         return name;
 }
 
+static void refuse_name(DbusPeer *peer, const DbusMessage *call)
+{
+        char text[512];
+
+        (void)snprintf(text, sizeof(text), "Unit name %s is not valid.", read_name(call));
+        dbus_reply_error(peer, call, "org.freedesktop.DBus.Error.InvalidArgs", text);
+}
+
 static void answer_unit(SystemdHost *host, DbusPeer *peer, const DbusMessage *call)
 {
-        Unit *unit = load_unit(host, read_name(call));
+        Unit *unit = systemd_load_unit(host, read_name(call));
         char path[PATH_BYTES];
 
         if (!unit) {
-                dbus_reply_error(peer,
-                        call,
-                        "org.freedesktop.DBus.Error.InvalidArgs",
-                        "Unit name is not valid.");
+                refuse_name(peer, call);
                 return;
         }
         escape_path(unit->name, path);
         answer_text(peer, call, "o", path);
 }
 
+/* Is there anything that keeps a job from being made? Then it is said. */
+static bool refuse_job(DbusPeer *peer, const DbusMessage *call, const Unit *unit, JobKind kind)
+{
+        if (unit->file.load == UNIT_NOT_FOUND)
+                refuse(peer, call, SERVICE ".NoSuchUnit", "not found.", unit->name);
+        else if (unit->file.load == UNIT_MASKED && kind != JOB_STOP)
+                refuse(peer, call, SERVICE ".UnitMasked", "is masked.", unit->name);
+        else if (unit->file.load == UNIT_BAD_SETTING && kind != JOB_STOP)
+                refuse(peer,
+                        call,
+                        SERVICE ".BadUnitSetting",
+                        "has a bad unit file setting.",
+                        unit->name);
+        else
+                return false;
+        return true;
+}
+
 static void answer_job(SystemdHost *host, DbusPeer *peer, const DbusMessage *call, JobKind kind)
 {
         const char *name = read_name(call);
-        Unit *unit = load_unit(host, name);
+        Unit *unit = systemd_load_unit(host, name);
         char path[PATH_BYTES];
 
-        if (!unit || unit->file.load == UNIT_NOT_FOUND) {
-                refuse(peer, call, SERVICE ".NoSuchUnit", "not found.", name);
+        if (!unit) {
+                refuse_name(peer, call);
                 return;
         }
-        if (unit->file.load == UNIT_MASKED && kind != JOB_STOP) {
-                refuse(peer, call, SERVICE ".UnitMasked", "is masked.", name);
+        if (unit->file.refuses_start && kind != JOB_STOP) {
+                char text[512];
+
+                (void)snprintf(text,
+                        sizeof(text),
+                        "Operation refused, unit %s may be requested by dependency only (it is "
+                        "configured to refuse manual start/stop).",
+                        name);
+                dbus_reply_error(peer, call, SERVICE ".OnlyByDependency", text);
                 return;
         }
-        queue_job(unit, kind);
-        job_path(unit->job_id, path);
+        if (refuse_job(peer, call, unit, kind))
+                return;
+        for (size_t i = 0; kind != JOB_STOP && unit->file.required[i]; i++) {
+                const Unit *other = systemd_load_unit(host, unit->file.required[i]);
+
+                if (other && refuse_job(peer, call, other, kind))
+                        return;
+        }
+        systemd_queue_job(unit, kind);
+        systemd_job_path(unit->job_id, path, sizeof(path));
         answer_text(peer, call, "o", path);
 }
 
@@ -411,7 +239,7 @@ static void answer_enable(SystemdHost *host, DbusPeer *peer, const DbusMessage *
                 dbus_append_uint32(&body, true);
         mark = dbus_begin_array(&body, 8);
         for (size_t i = 0; i < count; i++) {
-                Unit *unit = load_unit(host, names[i]);
+                Unit *unit = systemd_load_unit(host, names[i]);
                 bool changed = false;
 
                 if (enable && (!unit || unit->file.load == UNIT_NOT_FOUND)) {
@@ -420,6 +248,10 @@ static void answer_enable(SystemdHost *host, DbusPeer *peer, const DbusMessage *
                                 "org.freedesktop.DBus.Error.FileNotFound",
                                 "file does not exist.",
                                 names[i]);
+                        return;
+                }
+                if (enable && unit->file.load == UNIT_MASKED) {
+                        refuse(peer, call, SERVICE ".UnitMasked", "is masked.", names[i]);
                         return;
                 }
                 if (unit &&
@@ -444,7 +276,7 @@ static void answer_jobs(SystemdHost *host, DbusPeer *peer, const DbusMessage *ca
 
                 if (unit->job == JOB_NONE)
                         continue;
-                job_path(unit->job_id, job);
+                systemd_job_path(unit->job_id, job, sizeof(job));
                 escape_path(unit->name, path);
                 dbus_align(&body, 8);
                 dbus_append_uint32(&body, unit->job_id);
@@ -466,7 +298,7 @@ static void answer_cancel(SystemdHost *host, DbusPeer *peer, const DbusMessage *
         (void)dbus_read_uint32(&reader, &id);
         for (Unit *unit = host->units; unit; unit = unit->next)
                 if (unit->job != JOB_NONE && unit->job_id == id) {
-                        end_job(unit, "canceled");
+                        systemd_end_job(unit, "canceled");
                         dbus_reply(peer, call, NULL);
                         return;
                 }
@@ -501,6 +333,7 @@ static void do_reset_failed(SystemdHost *host, DbusPeer *peer, const DbusMessage
         for (Unit *unit = host->units; unit; unit = unit->next)
                 if (text_equal(unit->name, name)) {
                         unit->failed = false;
+                        (void)text_put(unit->result, sizeof(unit->result), "success");
                         dbus_reply(peer, call, NULL);
                         return;
                 }
@@ -530,7 +363,7 @@ static void do_disable(SystemdHost *host, DbusPeer *peer, const DbusMessage *cal
 static void do_file_state(SystemdHost *host, DbusPeer *peer, const DbusMessage *call)
 {
         const char *name = read_name(call);
-        Unit *unit = load_unit(host, name);
+        Unit *unit = systemd_load_unit(host, name);
 
         if (!unit || unit->file.load == UNIT_NOT_FOUND)
                 refuse(peer,
@@ -609,7 +442,8 @@ SystemdHost *systemd_host_free(SystemdHost *host)
                 return NULL;
         for (Unit *unit = host->units, *next; unit; unit = next) {
                 next = unit->next;
-                forget_process(unit);
+                systemd_forget_process(unit);
+                unit->timeout = event_timer_free(unit->timeout);
                 unit_done(&unit->file);
                 free(unit);
         }
@@ -625,13 +459,13 @@ SystemdHost *systemd_host_free(SystemdHost *host)
 static int start_if_enabled(int folder_fd, const char *name, void *userdata, Error *ret_error)
 {
         SystemdHost *host = userdata;
-        Unit *unit = load_unit(host, name);
+        Unit *unit = systemd_load_unit(host, name);
 
         (void)folder_fd;
         (void)ret_error;
         if (unit && unit->file.load == UNIT_LOADED &&
                 text_equal(unit_file_state(host->root, name, &unit->file), "enabled"))
-                queue_job(unit, JOB_START);
+                systemd_queue_job(unit, JOB_START);
         return 0;
 }
 
@@ -639,16 +473,17 @@ int systemd_host_boot(SystemdHost *host, EventCallback booted, void *userdata, E
 {
         _cleanup_(free) char *path = text_format("%s/usr/lib/systemd/system", host->root);
         _cleanup_(close) int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-        Unit *last = load_unit(host, BOOT_UNIT), *target = load_unit(host, BOOT_TARGET);
+        Unit *last = systemd_load_unit(host, BOOT_UNIT),
+             *target = systemd_load_unit(host, BOOT_TARGET);
 
         host->booted = booted;
         host->booted_userdata = userdata;
         if (last && last->file.load == UNIT_LOADED) {
-                queue_job(last, JOB_START);
+                systemd_queue_job(last, JOB_START);
                 last->job_running = true;
         }
         if (target && target->file.load == UNIT_LOADED)
-                queue_job(target, JOB_START);
+                systemd_queue_job(target, JOB_START);
         event_timer_set(host->turn, 0);
         if (fd < 0)
                 return error_set(ret_error, -errno, "cannot boot '%s': %m", host->root);
@@ -657,10 +492,10 @@ int systemd_host_boot(SystemdHost *host, EventCallback booted, void *userdata, E
 
 void systemd_host_end_boot(SystemdHost *host)
 {
-        Unit *last = find_unit(host, BOOT_UNIT);
+        Unit *last = systemd_find_unit(host, BOOT_UNIT);
 
         if (last) {
                 last->active = true;
-                end_job(last, "done");
+                systemd_end_job(last, "done");
         }
 }

@@ -2,13 +2,15 @@
  * <root>/run/dbus/system_bus_socket, with the units below the root.
  *
  * What a unit's ExecStart= runs is played by this very program: "flocker-rehearsal as <basename>
- * --root=DIR --address=ADDRESS -- <arguments>". A service is started when that has written a byte
- * to its descriptor 3; oneshot ones when they have ended. Its output goes to
- * var/log/units/<unit>.log.
+ * --root=DIR --address=ADDRESS -- <arguments>". A simple service is started as soon as it runs, a
+ * notifying one when that has written a byte to its descriptor 3, a oneshot one when it has ended.
+ * Its output goes to var/log/units/<unit>.log.
  *
  * As in the real one: changed unit files count after Reload; a job waits for the jobs of the units
- * that its own is ordered after; jobs end with JobRemoved and done, failed or canceled; unknown and
- * masked units are refused by name. Source: org.freedesktop.systemd1(5), systemd.unit(5).
+ * that its own is ordered after, takes along what its unit requires, and ends with JobRemoved and
+ * done, failed, canceled, dependency or assert; unknown, masked and bad units are refused by name.
+ * tests/host/refusals-systemd.json is the record. Source: org.freedesktop.systemd1(5),
+ * systemd.unit(5), systemd.service(5).
  */
 
 #pragma once

@@ -22,6 +22,7 @@ void unit_done(UnitFile *unit)
 {
         for (size_t i = 0; i < UNIT_LIST_MAX; i++) {
                 free(unit->after[i]);
+                free(unit->required[i]);
                 free(unit->wanted_by[i]);
         }
         for (size_t i = 0; i < UNIT_ARGUMENTS_MAX; i++)
@@ -86,16 +87,44 @@ static void set_exec_start(UnitFile *unit, char *value)
                 unit->arguments[count++] = text_copy(argument);
 }
 
+static UnitType parse_type(const char *value)
+{
+        if (text_equal(value, "notify"))
+                return UNIT_NOTIFY;
+        return text_equal(value, "oneshot") ? UNIT_ONESHOT : UNIT_SIMPLE;
+}
+
+static void take_unit_line(UnitFile *unit, const char *key, char *value)
+{
+        if (text_equal(key, "After"))
+                add_words(unit->after, UNIT_LIST_MAX, value);
+        else if (text_equal(key, "Requires"))
+                add_words(unit->required, UNIT_LIST_MAX, value);
+        else if (text_equal(key, "RefuseManualStart"))
+                unit->refuses_start = text_equal(value, "yes");
+        else if (text_equal(key, "ConditionPathExists") && *value == '/')
+                (void)text_put(unit->condition, sizeof(unit->condition), value);
+        else if (text_equal(key, "AssertPathExists") && *value == '/')
+                (void)text_put(unit->assertion, sizeof(unit->assertion), value);
+}
+
 static void take_line(UnitFile *unit, const char *section, char *key, char *value)
 {
-        if (text_equal(section, "Unit") && text_equal(key, "After"))
-                add_words(unit->after, UNIT_LIST_MAX, value);
+        uint64_t seconds;
+
+        if (text_equal(section, "Unit"))
+                take_unit_line(unit, key, value);
         else if (text_equal(section, "Install") && text_equal(key, "WantedBy"))
                 add_words(unit->wanted_by, UNIT_LIST_MAX, value);
         else if (text_equal(section, "Service") && text_equal(key, "ExecStart"))
                 set_exec_start(unit, value);
         else if (text_equal(section, "Service") && text_equal(key, "Type"))
-                unit->oneshot = text_equal(value, "oneshot");
+                unit->type = parse_type(value);
+        else if (text_equal(section, "Service") && text_equal(key, "RemainAfterExit"))
+                unit->remains = text_equal(value, "yes");
+        else if (text_equal(section, "Service") && text_equal(key, "TimeoutStartSec") &&
+                 text_to_uint64(value, 0, 3600, &seconds) == 0)
+                unit->start_timeout = seconds * USEC_PER_SEC;
 }
 
 static void parse(UnitFile *unit, char *text)
@@ -207,6 +236,28 @@ static bool find(const char *root, const char *name, UnitFile *unit)
         return false;
 }
 
+bool unit_is_named_well(const char *name)
+{
+        static const char *const kinds[] = {
+                ".service", ".socket", ".target", ".timer", ".mount", ".path", ".slice"};
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789:-_.\\@";
+
+        if (name[strspn(name, letters)] || *name == '.' || strlen(name) >= UNIT_NAME_MAX)
+                return false;
+        for (size_t i = 0; i < ELEMENTS(kinds); i++)
+                if (text_ends(name, kinds[i]))
+                        return true;
+        return false;
+}
+
+/* systemd.service(5): one command, or any number of a oneshot service. */
+static bool has_bad_setting(const char *name, const UnitFile *unit)
+{
+        return text_ends(name, ".service") &&
+               (unit->n_exec_start == 0 || (unit->n_exec_start > 1 && unit->type != UNIT_ONESHOT));
+}
+
 int unit_load(const char *root, const char *name, UnitFile *ret, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer all = BUFFER_INIT(16 * FILE_MAX);
@@ -214,19 +265,24 @@ int unit_load(const char *root, const char *name, UnitFile *ret, Error *ret_erro
         Digest digest;
         int r = 0;
 
-        if (strchr(name, '/') || strlen(name) >= UNIT_NAME_MAX || !find(root, name, &unit)) {
+        if (!unit_is_named_well(name) || !find(root, name, &unit)) {
                 *ret = (UnitFile){};
                 return 0;
         }
         unit.load = is_masked(root, unit.path) ? UNIT_MASKED : UNIT_LOADED;
         if (unit.load == UNIT_LOADED)
                 r = read_part(root, unit.path, &unit, &all, ret_error);
+        if (r == 0 && unit.load == UNIT_LOADED && all.size == 0)
+                unit.load =
+                        UNIT_MASKED; /* systemd.unit(5): an empty file is as good as /dev/null */
         if (r == 0)
                 r = read_drop_ins(root, name, &unit, &all, ret_error);
         if (r == 0)
                 r = digest_sha256(buffer_text(&all), all.size, &digest);
         if (r < 0)
                 return r;
+        if (unit.load == UNIT_LOADED && has_bad_setting(name, &unit))
+                unit.load = UNIT_BAD_SETTING;
         digest_format(&digest, unit.digest);
         *ret = TAKE_STRUCT(unit);
         return 0;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -15,18 +16,34 @@ typedef enum UnitLoad {
         UNIT_NOT_FOUND,
         UNIT_LOADED,
         UNIT_MASKED,
+        UNIT_BAD_SETTING, /* a service without a command, or with too many */
 } UnitLoad;
+
+typedef enum UnitType {
+        UNIT_SIMPLE,  /* up as soon as it runs */
+        UNIT_NOTIFY,  /* up when it says so */
+        UNIT_ONESHOT, /* done when it has ended */
+} UnitType;
 
 typedef struct UnitFile {
         UnitLoad load;
         char digest[65];                         /* of all its files' texts */
         char path[512];                          /* of the main one, below the root */
-        bool oneshot;                            /* Type=oneshot */
+        UnitType type;                           /* Type= */
+        bool remains;                            /* RemainAfterExit= */
+        bool refuses_start;                      /* RefuseManualStart= */
+        Usec start_timeout;                      /* TimeoutStartSec=; 0: none */
+        char condition[512];                     /* ConditionPathExists=; "": none */
+        char assertion[512];                     /* AssertPathExists= */
         char *after[UNIT_LIST_MAX + 1];          /* NULL-ended */
+        char *required[UNIT_LIST_MAX + 1];       /* Requires=; NULL-ended */
         char *wanted_by[UNIT_LIST_MAX + 1];      /* of [Install]; NULL-ended */
         char *arguments[UNIT_ARGUMENTS_MAX + 1]; /* of ExecStart=; NULL-ended */
         unsigned n_exec_start;                   /* how many ExecStart= there are */
 } UnitFile;
+
+/* "docker.service": letters, digits and :-_.\@, and what kind of unit it is. */
+bool unit_is_named_well(const char *name);
 
 /* Reads NAME of etc/systemd/system and usr/lib/systemd/system, and its drop-ins. A unit that is not
  * there is UNIT_NOT_FOUND, no error. */
