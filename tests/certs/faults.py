@@ -168,7 +168,7 @@ def test_an_encrypted_key_has_a_remedy(f):
 def test_a_sentence_names_the_folder(f):
     copy = copy_of(f)
     (copy / "docker/client/cert.pem").write_bytes(b"x" * 300000)
-    expect_in(f"in '{copy}/docker/client': cannot read 'cert.pem'", run("verify", copy).err)
+    expect_in(f"in '{copy}/docker/client': cannot read 'cert.pem'", run("verify", copy).out)
 
 
 def test_any_span_before_the_end(f):

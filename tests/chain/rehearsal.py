@@ -195,7 +195,7 @@ def test_bad_input_is_a_sentence_and_a_code():
         path.write_text("Resources:\n\tA: 1\n")
         expect_in("line 2, column 1: a tab cannot be indentation", rehearse(path).err)
     for words, status, part in ((("--fault=Nobody:signal:kill", *PLAIN), 64, "the template has no instance 'Nobody'"),
-                                (("--fault=ControlNode:signal:burn", *PLAIN), 64, "expected NODE:STEP:kill, NODE:STEP:hang or NODE:STEP:fail"),
+                                (("--fault=ControlNode:signal:burn", *PLAIN), 64, "there is no kind 'burn' of steps; there are kill, hang, fail"),
                                 (("--agents=0",), 64, "--agents"), (("/nonexistent.json",), 66, "/nonexistent.json"),
                                 (("--parameter=Nothing=1", *PLAIN), 64, "Nothing"),
                                 (("--keys=/nonexistent", *PLAIN), 66, "cannot use '--keys=/nonexistent': No such file or directory"),
