@@ -542,7 +542,6 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
                 .machines = rehearsal->ground.machines,
                 .template = rehearsal->template,
                 .parameters = &rehearsal->parameters,
-                .next = rehearsal->next,
                 .name = arguments->stack_name,
                 .folder = rehearsal->ground.folder,
                 .network = rehearsal->ground.network,
@@ -591,6 +590,7 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
         if (r == 0)
                 r = stack_faults_find(&rehearsal->fault_set,
                         rehearsal->template,
+                        rehearsal->next,
                         rehearsal->faults,
                         &rehearsal->n_faults,
                         ret_error);

@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* By its stem, or by its whole logical id. */
 static const CfnResource *find_machine(const CfnTemplate *template, const char *node)
 {
         for (size_t i = 0; i < template->n_resources; i++) {
                 const CfnResource *resource = &template->resources[i];
                 _cleanup_(free) char *stem = stack_find_stem(resource->name);
 
-                if (text_equal(resource->type, "AWS::EC2::Instance") && text_equal(stem, node))
+                if (text_equal(resource->type, "AWS::EC2::Instance") &&
+                        (text_equal(stem, node) || text_equal(resource->name, node)))
                         return resource;
         }
         return NULL;
@@ -34,10 +36,13 @@ static const char *find_role(const YamlNode *node)
         return NULL;
 }
 
-static int check(const FaultRule *rule, const CfnTemplate *template, Error *ret_error)
+static int
+check(const FaultRule *rule, const CfnTemplate *template, const CfnTemplate *next, Error *ret_error)
 {
         const CfnResource *machine = find_machine(template, rule->node);
 
+        if (!machine && next)
+                machine = find_machine(next, rule->node);
         if (!machine)
                 return error_set(ret_error,
                         -EINVAL,
@@ -50,6 +55,7 @@ static int check(const FaultRule *rule, const CfnTemplate *template, Error *ret_
 
 int stack_faults_find(const FaultSet *set,
         const CfnTemplate *template,
+        const CfnTemplate *next,
         StackFault ret[STACK_FAULTS_MAX],
         size_t *ret_count,
         Error *ret_error)
@@ -62,7 +68,7 @@ int stack_faults_find(const FaultSet *set,
 
                 if (rule->service != FAULT_OF_NODE)
                         continue;
-                r = check(rule, template, ret_error);
+                r = check(rule, template, next, ret_error);
                 if (r == 0 && count >= STACK_FAULTS_MAX)
                         r = error_set(ret_error,
                                 -EINVAL,

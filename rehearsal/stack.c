@@ -289,37 +289,6 @@ void stack_fail(Resource *resource, const char *reason)
 
 /* --- the stack --- */
 
-/* An instance by its stem, or by its whole logical id. */
-static bool has_node(const CfnTemplate *template, const char *node)
-{
-        for (size_t i = 0; i < template->n_resources; i++) {
-                const CfnResource *resource = &template->resources[i];
-                _cleanup_(free) char *stem = stack_find_stem(resource->name);
-
-                if (text_equal(resource->type, "AWS::EC2::Instance") &&
-                        (text_equal(stem, node) || text_equal(resource->name, node)))
-                        return true;
-        }
-        return false;
-}
-
-static int check_faults(const Stack *stack, Error *ret_error)
-{
-        for (size_t k = 0; k < stack->options.n_faults; k++) {
-                const char *node = stack->options.faults[k].node;
-
-                if (!has_node(stack->options.template, node) &&
-                        (!stack->options.next || !has_node(stack->options.next, node)))
-                        return error_set(ret_error,
-                                -EINVAL,
-                                "cannot use '--fault=%s:%s': the template has no instance '%s'",
-                                stack->options.faults[k].node,
-                                stack->options.faults[k].rest,
-                                stack->options.faults[k].node);
-        }
-        return 0;
-}
-
 static int begin(Stack *stack, Error *ret_error)
 {
         const StackOptions *options = &stack->options;
@@ -346,11 +315,9 @@ static int begin(Stack *stack, Error *ret_error)
         if (r < 0)
                 return r;
         stack_follow(stack, &plan);
-        r = check_faults(stack, ret_error);
-        if (r == 0 &&
-                (!stack->id || event_timer_new(options->loop, on_turn, stack, &stack->turn) < 0))
-                r = error_set(ret_error, -ENOMEM, "cannot begin the stack: %m");
-        return r;
+        if (!stack->id || event_timer_new(options->loop, on_turn, stack, &stack->turn) < 0)
+                return error_set(ret_error, -ENOMEM, "cannot begin the stack: %m");
+        return 0;
 }
 
 int stack_new(const StackOptions *options, Stack **ret, Error *ret_error)

@@ -43,7 +43,6 @@ typedef struct StackOptions {
         Cloud *cloud;
         const CfnTemplate *template;
         const CfnParameterSet *parameters;
-        const CfnTemplate *next; /* of an update to come: faults may name its nodes; NULL: none */
         const char *name;
         Machines *machines;    /* its instances are containers; NULL: process trees */
         const char *folder;    /* instances' roots lie below it */

@@ -86,7 +86,7 @@ class Machine:
                   "echo 'admin ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/90-cloud-init-users; "
                   "mkdir -p -m 700 /home/admin/.ssh; cat >/home/admin/.ssh/authorized_keys; chown -R admin: /home/admin/.ssh")
         subprocess.run(["chroot", self.root, "/bin/bash", "-c", script], input=(self.folder / "key.pub").read_text(), text=True, check=True)
-        subprocess.run(["ssh-keygen", "-q", "-A", "-f", self.root], check=True)
+        subprocess.run(["ssh-keygen", "-q", "-A", "-f", self.root], check=True, stdout=subprocess.DEVNULL)
 
     def boot(self):
         groups = list(control_groups(self.name))
