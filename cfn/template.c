@@ -65,7 +65,11 @@ static const CfnAttribute output_attributes[] = {
         {"Value", CFN_ATTRIBUTE_NODE, offsetof(CfnOutput, value), .required = true},
         {"Description", CFN_ATTRIBUTE_TEXT, offsetof(CfnOutput, description)},
         {"Condition", CFN_ATTRIBUTE_NAME, offsetof(CfnOutput, condition)},
-        {"Export", CFN_ATTRIBUTE_FOREIGN, offsetof(CfnOutput, export)},
+        {"Export", CFN_ATTRIBUTE_MAPPING, offsetof(CfnOutput, export)},
+};
+
+static const CfnAttribute export_attributes[] = {
+        {"Name", CFN_ATTRIBUTE_NODE, 0, .required = true},
 };
 
 typedef struct Reading {
@@ -189,12 +193,24 @@ static int read_resource(
 static int read_output(
         const Reading *reading, const YamlNode *key, const YamlNode *value, void *place)
 {
-        *(CfnOutput *)place = (CfnOutput){.name = key->text, .key = key};
-        return cfn_attribute_read_all(reading->template,
+        CfnOutput *output = place;
+        const YamlNode *name;
+        int r;
+
+        *output = (CfnOutput){.name = key->text, .key = key};
+        r = cfn_attribute_read_all(reading->template,
                 value,
                 output_attributes,
                 ELEMENTS(output_attributes),
-                place,
+                output,
+                reading->ret_error);
+        if (r < 0 || !output->export)
+                return r;
+        return cfn_attribute_read_all(reading->template,
+                output->export,
+                export_attributes,
+                ELEMENTS(export_attributes),
+                &name,
                 reading->ret_error);
 }
 

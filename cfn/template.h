@@ -28,7 +28,7 @@ typedef enum CfnFault {
         CFN_FAULT_PROPERTY,  /* that the resource's type does not have */
         CFN_FAULT_MISSING,   /* a property that the type needs */
         CFN_FAULT_KIND,      /* a property's value of another kind */
-        CFN_FAULT_FOREIGN,   /* no fault: needs what is outside of the template (Transform, Export,
+        CFN_FAULT_FOREIGN,   /* no fault: needs what is outside of the template (Transform,
                                 Fn::ImportValue), and so cannot be done here */
         _CFN_FAULTS,
 } CfnFault;
@@ -123,8 +123,8 @@ typedef struct CfnTemplate {
 
 /* `name` is for sentences: a path, or what a person would call it. -EBADMSG with "cannot read
  * '<name>': line L, column C: …" for what is no template: not JSON or YAML (a tab, a key twice), no
- * object, an unknown section or key (with the nearest known one), a name that is none, Export and
- * Transform, which need what no template has; -EFBIG over CFN_TEMPLATE_SIZE_MAX. */
+ * object, an unknown section or key (with the nearest known one), a name that is none, and
+ * Transform, which needs what no template has; -EFBIG over CFN_TEMPLATE_SIZE_MAX. */
 int cfn_template_parse(
         const char *name, const char *text, size_t size, CfnTemplate **ret, Error *ret_error);
 

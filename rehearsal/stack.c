@@ -381,25 +381,41 @@ Usec stack_began(const Stack *stack)
         return stack->began_wall;
 }
 
-int stack_list_outputs(const Stack *stack, StackOutput visit, void *userdata, Error *ret_error)
+static int visit_output(const Stack *stack,
+        const CfnOutput *output,
+        StackOutputVisit visit,
+        void *userdata,
+        Error *ret_error)
+{
+        const YamlNode *name = output->export ? yaml_member(output->export, "Name") : NULL;
+        _cleanup_(json_free) Json *value = NULL, *exported = NULL;
+        int r;
+
+        r = cfn_function_evaluate(&stack->context, output->value, &value, ret_error);
+        if (r == 0 && name)
+                r = cfn_function_evaluate(&stack->context, name, &exported, ret_error);
+        if (r < 0)
+                return r;
+        if (json_text(value))
+                visit(&(StackOutput){output->name, json_text(value), json_text(exported)},
+                        userdata);
+        return 0;
+}
+
+int stack_list_outputs(const Stack *stack, StackOutputVisit visit, void *userdata, Error *ret_error)
 {
         const CfnTemplate *template = stack->plan.template;
+        int r = 0;
 
-        for (size_t i = 0; i < template->n_outputs; i++) {
+        for (size_t i = 0; i < template->n_outputs && r == 0; i++) {
                 const CfnOutput *output = &template->outputs[i];
-                _cleanup_(json_free) Json *value = NULL;
                 bool exists;
-                int r = cfn_function_exists(&stack->context, output->condition, &exists, ret_error);
 
+                r = cfn_function_exists(&stack->context, output->condition, &exists, ret_error);
                 if (r == 0 && exists)
-                        r = cfn_function_evaluate(
-                                &stack->context, output->value, &value, ret_error);
-                if (r < 0)
-                        return r;
-                if (exists && json_text(value))
-                        visit(output->name, json_text(value), output->description, userdata);
+                        r = visit_output(stack, output, visit, userdata, ret_error);
         }
-        return 0;
+        return r;
 }
 
 static const Resource *nth_instance(const Stack *stack, size_t index)

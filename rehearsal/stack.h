@@ -80,9 +80,13 @@ StackState stack_state(const Stack *stack);
 Usec stack_began(const Stack *stack); /* wall */
 
 /* "ControlNodeIP: 10.0.0.1" for each output, in the template's order. */
-typedef void (*StackOutput)(
-        const char *name, const char *value, const char *description, void *userdata);
-int stack_list_outputs(const Stack *stack, StackOutput visit, void *userdata, Error *ret_error);
+typedef struct StackOutput {
+        const char *name, *value;
+        const char *exported; /* under which name, to other stacks; NULL: it is not */
+} StackOutput;
+typedef void (*StackOutputVisit)(const StackOutput *output, void *userdata);
+int stack_list_outputs(
+        const Stack *stack, StackOutputVisit visit, void *userdata, Error *ret_error);
 
 /* The instances, in the order they were made; those of a rollback too, whose folders are left. */
 typedef struct StackInstance {

@@ -27,11 +27,14 @@ void telling_line(const char *text, void *userdata)
         printf("  %s\n", text);
 }
 
-void telling_output(const char *name, const char *value, const char *description, void *userdata)
+void telling_output(const StackOutput *output, void *userdata)
 {
-        (void)description;
         (void)userdata;
-        printf("  %-28s %s\n", name, value);
+        printf("  %-28s %s\n", output->name, output->value);
+        if (output->exported)
+                printf("  %-28s (exported as '%s', which nothing imports here)\n",
+                        "",
+                        output->exported);
 }
 
 void telling_made_up(const CfnParameter *parameter, const char *value, void *userdata)

@@ -10,7 +10,7 @@ void telling_event(const StackEvent *event);
 /* For those who tell something by a callback; userdata is of no matter. */
 void telling_note(const char *text, void *userdata);
 void telling_line(const char *text, void *userdata);
-void telling_output(const char *name, const char *value, const char *description, void *userdata);
+void telling_output(const StackOutput *output, void *userdata);
 void telling_made_up(const CfnParameter *parameter, const char *value, void *userdata);
 void telling_made_up_again(
         const CfnParameter *parameter, const char *value, void *userdata); /* nothing */

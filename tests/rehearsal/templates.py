@@ -86,8 +86,21 @@ def test_what_needs_more_than_this_cloud_is_refused_by_name():
     refuse(resource("AWS::CloudFormation::Macro"), "A is of type AWS::CloudFormation::Macro, which cannot be done here: macros are CloudFormation's own")
     refuse(resource("Org::Net::Vpc::MODULE"), "A is of type Org::Net::Vpc::MODULE, which cannot be done here: modules are in an account's registry")
     refuse("Transform: AWS::Serverless-2016-10-31\n" + resource("AWS::S3::Bucket"), "Transform cannot be done here")
-    refuse(resource("AWS::S3::Bucket") + "Outputs: {O: {Value: x, Export: {Name: y}}}\n", "Export cannot be done here")
     refuse(resource("AWS::S3::Bucket", "{'Fn::Transform': {Name: AWS::Include}}"), "Fn::Transform cannot be done here: macros are CloudFormation's own")
+
+
+def test_an_export_that_nothing_imports_is_told_and_no_hindrance():
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(resource("AWS::S3::Bucket") + "Outputs: {O: {Value: x, Export: {Name: !Sub '${AWS::StackName}-y'}}}\n")
+        file.flush()
+        found = rehearse(file.name)
+    expect(found.status, 0, found.err)
+    expect_in("(exported as 'flocker-y', which nothing imports here)", found.out)
+
+
+def test_an_export_that_is_none_is_refused():
+    refuse(resource("AWS::S3::Bucket") + "Outputs: {O: {Value: x, Export: y}}\n", "Export: expected an object")
+    refuse(resource("AWS::S3::Bucket") + "Outputs: {O: {Value: x, Export: {Nmae: y}}}\n", "unknown key 'Nmae' (did you mean 'Name'?)")
 
 
 def test_a_type_that_is_not_known_is_taken_to_be_there():

@@ -411,8 +411,8 @@ static void what_is_no_template_is_refused(void **state)
                 {"{\"Resources\": {\"A\": " BUCKET "}, \"Outputs\": {\"O\": {}}}",
                         "the key 'Value' is missing"},
                 {"{\"Resources\": {\"A\": " BUCKET "}, \"Outputs\": {\"O\": {\"Value\": 1, "
-                 "\"Export\": {\"Name\": \"x\"}}}}",
-                        "Export cannot be done here"},
+                 "\"Export\": {}}}}",
+                        "the key 'Name' is missing"},
                 {"{\"Parameters\": {\"A\": {\"Type\": \"String\"}}, \"Resources\": {\"A\": " BUCKET
                  "}}",
                         "'A' is the name of a parameter already, in line 1"},
