@@ -10,6 +10,8 @@
 #define ENGINE_FILE_MAX  (1024U * 1024U) /* bytes of a body, of a file */
 #define ENGINE_HOSTS_MAX 8U
 
+#define ENGINE_CONTAINER_FILE "/var/lib/docker/container-imitation.json"
+
 typedef struct Engine {
         const PlayPart *part;
         EventLoop *loop;
@@ -37,6 +39,13 @@ void engine_save(const Engine *engine, const char *path, const Json *json);
 void engine_answer(HttpCall *call, unsigned status, Json *take_json);
 void engine_refuse(HttpCall *call, unsigned status, const char *format, ...) _printf_(3, 4);
 Json *engine_read_body(HttpCall *call); /* NULL: it is no JSON */
+
+/* Images and containers: engine-containers.c. The last is for /containers/NAME[/VERB]. */
+int engine_start_container(Engine *engine, Error *ret_error);
+void engine_list_images(Engine *engine, HttpCall *call);
+void engine_list_containers(Engine *engine, HttpCall *call);
+void engine_create_container(Engine *engine, HttpCall *call);
+void engine_serve_container(Engine *engine, HttpCall *call, const char *rest);
 
 /* Swarm mode: engine-swarm.c. */
 bool engine_in_swarm(const Engine *engine);

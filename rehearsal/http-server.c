@@ -21,6 +21,7 @@
 
 #define HEADERS_MAX_BYTES (64 * 1024)
 #define IDLE_SECONDS      120
+#define STREAM_SECONDS    86400 /* of an answer without an end */
 
 struct HttpServer {
         struct evhttp *http;
@@ -378,6 +379,16 @@ char *http_call_parameter(const HttpCall *call, const char *name)
 void http_call_set_header(HttpCall *call, const char *name, const char *value)
 {
         (void)evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
+}
+
+void http_call_begin(HttpCall *call, unsigned status, const char *content_type)
+{
+        struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+
+        call->answered = true;
+        http_call_set_header(call, "Content-Type", content_type);
+        evhttp_connection_set_timeout(connection, STREAM_SECONDS);
+        evhttp_send_reply_start(call->request, (int)status, NULL);
 }
 
 void http_call_hang(HttpCall *call)

@@ -56,6 +56,9 @@ void http_call_answer(
 void http_call_answer_text(
         HttpCall *call, unsigned status, const char *content_type, const char *body);
 
+/* The head of an answer whose body goes on until the client ends it; there is nothing in it yet. */
+void http_call_begin(HttpCall *call, unsigned status, const char *content_type);
+
 /* What a bad day does to a call, in place of an answer: nothing, ever; the connection reset; and
  * the server's port closed beside that, so that nobody comes in any more. */
 void http_call_hang(HttpCall *call);

@@ -1,27 +1,38 @@
 """Classic Swarm in the rehearsal: who is a member, who comes late, and a manager that dies. Its manager is a stand-in that reads the member file, asks
-each engine over TLS, and answers as the real one; the real one is not at hand (docs/rehearsal.md)."""
+each engine over TLS, and answers as the real one; where CLASSIC_SWARM names the real one (swarm 1.2.9), that is run beside it (docs/rehearsal.md)."""
 
 import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
+import tempfile
 import time
 
 from cloud import STORE, Serve
+from servers import die_with_parent
 from tap import expect, main
 
 WORDS = ("--swarm=classic", "--components=docker,swarm", "--agents=2", "--keep-secrets=true")
 SOON = 15  # seconds
 
 
-def ask(machine, control):
-    """What the manager at control says of itself, to this machine's certificate; None: nothing."""
+def fetch(machine, url, seconds=5):
+    """curl with this machine's certificate."""
     tls = machine.root / "etc/docker/tls"
-    done = subprocess.run(["/usr/bin/curl", "-sS", "--max-time", "5", "--cacert", tls / "ca.pem", "--cert", tls / "cert.pem", "--key", tls / "key.pem",
-                           f"https://{control.address}:2376/info"], capture_output=True, text=True)
-    return json.loads(done.stdout) if done.returncode == 0 else None
+    return subprocess.run(["/usr/bin/curl", "-sSi", "--max-time", str(seconds), "--cacert", tls / "ca.pem", "--cert", tls / "cert.pem", "--key", tls / "key.pem", url],
+                          capture_output=True, text=True)
+
+
+def body(done):
+    return json.loads(done.stdout.partition("\n\n")[2]) if done.returncode == 0 else None
+
+
+def ask(machine, control, port=2376):
+    """What the manager at control says of itself, to this machine's certificate; None: nothing."""
+    return body(fetch(machine, f"https://{control.address}:{port}/info"))
 
 
 def count(machine, control):
@@ -115,6 +126,60 @@ def test_the_manager_asks_for_the_clusters_certificate():
         wait_for("the manager", 1, lambda: count(control, control))
         done = subprocess.run(["/usr/bin/curl", "-sSk", "--max-time", "5", f"https://{control.address}:2376/info"], capture_output=True, text=True)
         expect(done.returncode != 0, True, "without a certificate")
+
+
+def test_an_engine_has_what_the_real_manager_asks_for():
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        expect(control.run("control", *WORDS).status, 0)
+        engine = f"https://{control.address}:2375"
+        heard = fetch(control, f"{engine}/v1.24/events", seconds=1)
+        expect(heard.returncode, 28, "curl's time-out: the stream stays open")
+        expect(heard.stdout.splitlines()[0], "HTTP/1.1 200 OK")
+        listed = body(fetch(control, f"{engine}/v1.24/containers/json?all=1"))
+        expect([(one["Names"], one["Image"], one["State"]) for one in listed], [(["/swarm-manager"], "swarm:1.2.9", "running")])
+        found = body(fetch(control, f"{engine}/v1.24/containers/{listed[0]['Id']}/json"))
+        expect((found["Config"]["Image"], found["State"]["Running"]), ("swarm:1.2.9", True))
+        expect([image["RepoTags"] for image in body(fetch(control, f"{engine}/v1.24/images/json"))], [["swarm:1.2.9"]])
+
+
+@contextlib.contextmanager
+def real_manager(control):
+    """The real one with the role's own words but for its port, which is yielded."""
+    tls, port = control.root / "etc/docker/tls", 12376
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen([os.environ["CLASSIC_SWARM"], "manage", "--heartbeat=2s", "--tlsverify", f"--tlscacert={tls}/ca.pem", f"--tlscert={tls}/cert.pem",
+                                    f"--tlskey={tls}/key.pem", "-H", f"tcp://{control.address}:{port}",
+                                    f"file://{control.root}/var/lib/flocker-bootstrap/swarm/members/members"], stdout=log, stderr=log, preexec_fn=die_with_parent)
+        try:
+            yield port
+        except AssertionError as error:
+            log.seek(0)
+            raise AssertionError(f"{error}\n{log.read()}") from error
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def states(info):
+    return [value for name, value in (info or {"SystemStatus": []})["SystemStatus"] if name.endswith("Status")]
+
+
+def labels(info):
+    return sorted(re.search(r"flocker-node=(\d+)", value)[1] for name, value in info["SystemStatus"] if name.endswith("Labels"))
+
+
+if "CLASSIC_SWARM" in os.environ:
+    def test_the_real_manager_finds_every_engine_healthy():
+        with Serve(3) as cloud:
+            control = cloud.machines[0]
+            expect(control.run("control", *WORDS).status, 0)
+            with follower(control), real_manager(control) as port:
+                wait_for("engines of the real manager", ["Healthy"], lambda: states(ask(control, control, port)))
+                for node in 1, 2:
+                    join(cloud, node)
+                    wait_for("engines of the real manager", ["Healthy"] * (node + 1), lambda: states(ask(control, control, port)))
+                expect(labels(ask(control, control, port)), ["0", "1", "2"])
 
 
 if __name__ == "__main__":
