@@ -6,11 +6,12 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "cfn/template.h"
 
 #include <stdbool.h>
 
-#define TIMELINE_MACHINES_MAX 128U
-#define TIMELINE_STEPS_MAX    32U /* of one machine */
+#define TIMELINE_MACHINES_MAX CFN_TEMPLATE_RESOURCES_MAX /* as many as a template can have */
+#define TIMELINE_STEPS_MAX    32U                        /* of one machine */
 #define TIMELINE_WAITS_MAX    96U
 
 typedef struct TimelineStep {
