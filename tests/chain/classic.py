@@ -150,7 +150,7 @@ def real_manager(control):
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen([os.environ["CLASSIC_SWARM"], "manage", "--heartbeat=2s", "--tlsverify", f"--tlscacert={tls}/ca.pem", f"--tlscert={tls}/cert.pem",
                                     f"--tlskey={tls}/key.pem", "-H", f"tcp://{control.address}:{port}",
-                                    f"file://{control.root}/var/lib/flocker-bootstrap/swarm/members/members"], stdout=log, stderr=log, preexec_fn=die_with_parent)
+                                    f"file://{control.root}/var/lib/flocker-bootstrap/swarm/members"], stdout=log, stderr=log, preexec_fn=die_with_parent)
         try:
             yield port
         except AssertionError as error:
