@@ -26,6 +26,7 @@
 #define FILE_MAX     (256U * 1024U)
 #define AGENTS_MAX   2000U
 #define ASK_TIME     (2 * USEC_PER_SEC)
+#define REPORT_TIME  (30 * USEC_PER_SEC) /* hundreds may want a handshake at once */
 #define AGENT_FIRST  (50 * USEC_PER_MSEC)
 #define AGENT_PERIOD USEC_PER_SEC
 #define JSON_TYPE    "application/json"
@@ -215,7 +216,7 @@ static void report(const Agent *agent, HttpClient *http)
         HttpRequest request = {
                 .method = "GET",
                 .url = url,
-                .deadline = clock_deadline(&clock_system, ASK_TIME),
+                .deadline = clock_deadline(&clock_system, REPORT_TIME),
                 .tls = &tls,
                 .no_proxy = true,
         };
@@ -228,7 +229,7 @@ static void report(const Agent *agent, HttpClient *http)
 int play_flocker_agent(const PlayPart *part)
 {
         HttpOptions options = {
-                .user_agent = "rehearsal", .clock = &clock_system, .connect_timeout = USEC_PER_SEC};
+                .user_agent = "rehearsal", .clock = &clock_system, .connect_timeout = REPORT_TIME};
         static Agent agent;
         Error error = ERROR_INIT;
         HttpClient *http = NULL;

@@ -395,16 +395,19 @@ static int verify_flocker_nodes(Role *role, const char *control, Error *ret_erro
         service = flocker_at(role, address, &identity);
         for (;;) {
                 r = flocker_control_count_nodes(&service, deadline, &nodes, ret_error);
-                if (r < 0 || (int64_t)nodes >= role->settings->agents)
+                if (r < 0 && r != -EAGAIN && !http_is_transient(r))
                         return r;
+                if (r == 0 && (int64_t)nodes >= role->settings->agents)
+                        return 0;
                 if (retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
-                        return error_set(ret_error,
-                                -EIO,
-                                "cannot verify Flocker: %zu of %" PRId64
-                                " agents have reached its control service; on an agent "
-                                "journalctl -u flocker-dataset-agent says why",
-                                nodes,
-                                role->settings->agents);
+                        return r < 0 ? r
+                                     : error_set(ret_error,
+                                               -EIO,
+                                               "cannot verify Flocker: %zu of %" PRId64
+                                               " agents have reached its control service; on an "
+                                               "agent journalctl -u flocker-dataset-agent says why",
+                                               nodes,
+                                               role->settings->agents);
         }
 }
 
