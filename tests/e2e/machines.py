@@ -82,13 +82,22 @@ def make_layer(root, layer):
         (work / "upper").rename(layer)
 
 
+def unit(text, name="early"):
+    """A unit that runs in front of cloud-init's last stage, as files of a layer."""
+    return {f"etc/systemd/system/{name}.service": text,
+            f"etc/systemd/system/cloud-final.service.d/{name}.conf": f"[Unit]\nWants={name}.service\nAfter={name}.service\n"}
+
+
 def files_layer(folder, files):
-    """A folder with these files ({path: text; False: what the image has there is hidden}), to be laid over an image."""
+    """A folder with these files ({path: text; a Path: that program; False: what the image has there is hidden}), to be laid over an image."""
     for path, text in files.items():
         place = pathlib.Path(folder) / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         if text is False:
             os.mknod(place, stat.S_IFCHR)  # overlayfs's whiteout
+        elif isinstance(text, pathlib.Path):
+            shutil.copy(text, place)
+            place.chmod(0o755)
         else:
             place.write_text(text)
             place.chmod(0o755 if text.startswith("#!") else 0o644)

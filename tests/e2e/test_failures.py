@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 
-from machines import REHEARSAL, Stack, image, template_of
+from machines import REHEARSAL, Stack, image, template_of, unit
 from tap import expect, expect_in, main
 
 PROMISE, BUSY_PROMISE = 1.0, 4.0  # seconds from the error to the FAILURE; where others keep the processors, it is not ours alone to keep
@@ -20,12 +20,6 @@ def control_alone(timeout=None):
 
 
 LATE_DOCKER = {"etc/systemd/system/multi-user.target.wants/docker.service": False}  # not started by the boot
-
-
-def unit(text, name="early"):
-    """A unit that runs in front of cloud-init's last stage, as files of a layer."""
-    return {f"etc/systemd/system/{name}.service": text,
-            f"etc/systemd/system/cloud-final.service.d/{name}.conf": f"[Unit]\nWants={name}.service\nAfter={name}.service\n"}
 
 
 def oneshot(command, name="early"):
