@@ -341,11 +341,19 @@ static int read_machines(Rehearsal *rehearsal, Error *ret_error)
                         -EINVAL,
                         "cannot use --machines=nspawn without --image=DIR, the machines' root file "
                         "system: tests/e2e/prepare makes one");
-        if (arguments->faults.count > 0 || arguments->faults_file || arguments->keys)
+        if (arguments->keys)
                 return error_set(ret_error,
                         -EINVAL,
-                        "cannot use --fault and --keys with --machines=nspawn: the machines run "
-                        "what their image holds, as it stands");
+                        "cannot use --keys with --machines=nspawn: the machines run what their "
+                        "image holds, as it stands");
+        for (size_t i = 0; i < rehearsal->fault_set.count; i++)
+                if (rehearsal->fault_set.rules[i].service == FAULT_OF_NODE)
+                        return error_set(ret_error,
+                                -EINVAL,
+                                "cannot use '--fault=%s' with --machines=nspawn: the machines run "
+                                "what their image holds, as it stands; faults of services are "
+                                "possible",
+                                rehearsal->fault_set.rules[i].text);
         rehearsal->containers = (MachinesOptions){
                 .image = arguments->image,
                 .layers = rehearsal->layers,

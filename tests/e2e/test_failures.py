@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 
-from machines import REHEARSAL, Stack, image, template_of, unit
+from machines import END_SECONDS, REHEARSAL, Stack, image, template_of, unit
 from tap import expect, expect_in, main
 
 PROMISE, BUSY_PROMISE = 1.0, 4.0  # seconds from the error to the FAILURE; where others keep the processors, it is not ours alone to keep
@@ -121,6 +121,25 @@ def test_with_no_route_at_all_the_machine_says_why_and_the_stack_ends_at_its_tim
         for place, text in (("cloud-init's log", machine.read("var/log/cloud-init-output.log")), ("the journal", machine.journal("--output=cat")),
                             ("the console", machine.shown_console())):
             expect_in("publish-docker-ca: cannot", text, place)
+
+
+def test_a_clock_that_is_an_hour_off_is_corrected_by_the_stores():
+    """All clocks here are the host's, so it is the store's that is set, which refuses what is an hour old."""
+    with Stack("--fault=s3:*:skew", template=control_alone()) as stack:
+        stack.wait()
+        machine = stack["ControlNode"]
+        expect("error" in machine.read("var/log/cloud-init-output.log"), False, "what is corrected is no error")
+        expect(len([key for key in stack.keys() if key.endswith("docker/ca.pem")]), 1, stack.keys())
+    stack.reader.join(END_SECONDS)
+    expect("struck nothing" in stack.out, False, stack.out)
+
+
+def test_a_step_of_a_machine_cannot_be_told_to_fail():
+    """Its image's program knows nothing of rehearsals."""
+    refused = subprocess.run([REHEARSAL, "--machines=nspawn", f"--image={image()}", "--fault=ControlNode:verify:hang"], capture_output=True, text=True,
+                             timeout=20, check=False)
+    expect((refused.returncode, refused.stdout), (64, ""), refused.stderr)
+    expect_in("cannot use '--fault=ControlNode:verify:hang' with --machines=nspawn: ", refused.stderr)
 
 
 SLOW_DOCKER = {"etc/systemd/system/docker.service.d/zz-slow.conf": "[Service]\nExecStartPre=/bin/sleep 4\n"}
