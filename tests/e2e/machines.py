@@ -325,8 +325,11 @@ class Stack:
         return self.booted(machine)
 
     def booted(self, machine, seconds=RUN_SECONDS):
-        machine.wait(lambda: self[machine.name].leader, "started", seconds)
-        now = self[machine.name]
-        now.wait(lambda: now.run("systemctl", "is-system-running", "--wait", status=None, seconds=seconds).out.strip() in ("running", "degraded"),
-                 "booted", seconds)
-        return now
+        """Asks for it anew each time: while a container is made, its leader is for a moment another process."""
+        def up():
+            now = self[machine.name]
+            if not now.leader:
+                return None
+            state = now.run("systemctl", "is-system-running", "--wait", status=None, seconds=seconds).out.strip()
+            return now if state in ("running", "degraded") else None
+        return machine.wait(up, "booted", seconds)
