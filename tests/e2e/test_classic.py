@@ -20,6 +20,7 @@ REAL = os.environ.get("CLASSIC_SWARM")
 STAND_IN = "/usr/lib/flocker-rehearsal/flocker-rehearsal"  # in every image of these tests
 PLACE = "usr/lib/swarm/swarm"
 IMAGE = "probe:1"
+BROKEN_OFF = (35, 55, 56)  # curl: in the handshake, or, as TLS 1.3 has it, at the first thing sent or read; nobody there would be 7
 
 
 def image_of_swarm():
@@ -82,7 +83,7 @@ def test_who_has_no_certificate_is_refused_by_manager_and_engines(stack):
     client = stack["ClientNode"]
     for name, port in (("ControlNode", 2376), ("ControlNode", 2375), ("AgentNode1", 2375)):
         refused = client.run("curl", "--silent", "--show-error", "--insecure", "--max-time", 10, f"https://{stack[name].address}:{port}/info", status=None)
-        expect(bool(re.search("certificate required|bad certificate", refused.out)), True, f"{name}:{port}: {refused.out}")
+        expect(refused.status in BROKEN_OFF, True, f"{name}:{port}: {refused.status}: {refused.out}")
 
 
 def test_an_agent_that_comes_later_appears_by_itself(stack):
