@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTAINER    "swarm-manager"
-#define HEARTBEAT    "2s" /* between two looks of the manager at its member file */
+#define CONTAINER "swarm-manager"
+#define HEARTBEAT \
+        "--heartbeat=2s" /* between two looks of the manager at its member file: else a minute */
 #define MEMBERS_FILE PATH_MEMBERS "/members"
 #define FOLLOWER     "flocker-bootstrap-members.service"
 #define PREFIX       "swarm/members/"
@@ -204,7 +205,7 @@ static int run_manager(Role *role, Error *ret_error)
         };
         const char *const command[] = {
                 "manage",
-                "--heartbeat=" HEARTBEAT, /* else it reads the file once a minute */
+                HEARTBEAT,
                 "--tlsverify",
                 "--tlscacert=/tls/ca.pem",
                 "--tlscert=/tls/cert.pem",
