@@ -12,9 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTAINER "swarm-manager"
-#define HEARTBEAT \
-        "--heartbeat=2s" /* between two looks of the manager at its member file: else a minute */
+#define CONTAINER    "swarm-manager"
+#define HEARTBEAT    "--heartbeat=2s" /* it looks at its member file that often, else each minute */
 #define MEMBERS_FILE PATH_MEMBERS "/members"
 #define FOLLOWER     "flocker-bootstrap-members.service"
 #define PREFIX       "swarm/members/"
