@@ -261,23 +261,6 @@ static int get_property(const Request *request,
         return r < 0 ? refuse_reply(request, r, &error) : 0;
 }
 
-/* *ret NULL: the object has no such property (a socket has no MainPID). */
-static int get_text(const Request *request,
-        const char *object,
-        const char *interface,
-        const char *name,
-        char **ret)
-{
-        _cleanup_(sd_bus_message_unref) sd_bus_message *reply = NULL;
-        const char *text = "";
-        int r = get_property(request, object, interface, name, "s", &reply);
-
-        if (r == 0)
-                r = sd_bus_message_read(reply, "s", &text);
-        *ret = text_copy(r < 0 ? "" : text);
-        return *ret ? 0 : refuse(request, -ENOMEM, "no memory");
-}
-
 void systemd_unit_done(SystemdUnit *unit)
 {
         free(unit->load_state);
@@ -288,30 +271,70 @@ void systemd_unit_done(SystemdUnit *unit)
         *unit = (SystemdUnit){};
 }
 
-/* What only services have. */
-static void get_service(const Request *request, const char *object, SystemdUnit *unit)
-{
-        static const char interface[] = SERVICE ".Service";
-        Request quiet = *request;
+/* A property of a unit's object, and where its value goes. */
+typedef struct Property {
+        const char *name;
+        char type; /* 's': a heap string; 'b', 'i', 'u': an int */
+        void *ret;
+} Property;
 
-        quiet.ret_error = NULL;
-        (void)get_text(&quiet, object, interface, "Result", &unit->result);
-        (void)sd_bus_get_property_trivial(request->systemd->bus,
+static int read_value(sd_bus_message *reply, const Property *property)
+{
+        const char type[] = {property->type, '\0'};
+        char **ret = property->ret;
+        const char *text;
+        int r;
+
+        if (property->type != 's')
+                return sd_bus_message_read(reply, "v", type, property->ret);
+        r = sd_bus_message_read(reply, "v", type, &text);
+        if (r < 0)
+                return r;
+        free(*ret);
+        *ret = text_copy(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The next of a{sv}; what was not asked for is passed over. 0: there is none any more. */
+static int read_property(sd_bus_message *reply, const Property *properties, size_t count)
+{
+        const Property *found = NULL;
+        const char *name;
+        int r = sd_bus_message_enter_container(reply, 'e', "sv");
+
+        if (r <= 0)
+                return r;
+        r = sd_bus_message_read(reply, "s", &name);
+        for (size_t i = 0; i < count && r >= 0 && !found; i++)
+                found = text_equal(properties[i].name, name) ? &properties[i] : NULL;
+        if (r >= 0)
+                r = found ? read_value(reply, found) : sd_bus_message_skip(reply, "v");
+        return r < 0 ? r : sd_bus_message_exit_container(reply);
+}
+
+/* All properties at once, of whatever kind the unit is: one question costs less than two. */
+static int get_properties(
+        const Request *request, const char *object, const Property *properties, size_t count)
+{
+        _cleanup_(sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+        int r = sd_bus_message_new_method_call(request->systemd->bus,
+                &call,
                 SERVICE,
                 object,
-                interface,
-                "ExecMainStatus",
-                NULL,
-                'i',
-                &unit->exec_status);
-        (void)sd_bus_get_property_trivial(request->systemd->bus,
-                SERVICE,
-                object,
-                interface,
-                "MainPID",
-                NULL,
-                'u',
-                &unit->main_pid);
+                "org.freedesktop.DBus.Properties",
+                "GetAll");
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", "");
+        if (r < 0)
+                return refuse(request, r, strerrordesc_np(-r));
+        r = send_call(request, call, &reply);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+        while (r > 0)
+                r = read_property(reply, properties, count);
+        return r < 0 ? refuse(request, r, "systemd's answer cannot be read") : 0;
 }
 
 int systemd_get_unit(
@@ -321,25 +344,28 @@ int systemd_get_unit(
         _cleanup_(systemd_unit_done) SystemdUnit found = {};
         _cleanup_(free) char *object = NULL;
         int reload = 0, r;
+        const Property properties[] = {
+                {"LoadState", 's', &found.load_state},
+                {"ActiveState", 's', &found.active_state},
+                {"SubState", 's', &found.sub_state},
+                {"UnitFileState", 's', &found.file_state},
+                {"Result", 's', &found.result},
+                {"ExecMainStatus", 'i', &found.exec_status},
+                {"MainPID", 'u', &found.main_pid},
+                {"NeedDaemonReload", 'b', &reload},
+        };
 
         r = get_object(&request, &object);
         if (r == 0)
-                r = get_text(&request, object, UNIT, "LoadState", &found.load_state);
-        if (r == 0)
-                r = get_text(&request, object, UNIT, "ActiveState", &found.active_state);
-        if (r == 0)
-                r = get_text(&request, object, UNIT, "SubState", &found.sub_state);
-        if (r == 0)
-                r = get_text(&request, object, UNIT, "UnitFileState", &found.file_state);
+                r = get_properties(&request, object, properties, ELEMENTS(properties));
+        if (r == 0 && !found.result) /* a target has none */
+                found.result = text_copy("");
+        if (r == 0 && !(found.load_state && found.active_state && found.sub_state &&
+                              found.file_state && found.result))
+                r = refuse(&request, -EBADMSG, "systemd does not tell its state");
         if (r < 0)
                 return r;
-        (void)sd_bus_get_property_trivial(
-                systemd->bus, SERVICE, object, UNIT, "NeedDaemonReload", NULL, 'b', &reload);
         found.needs_reload = reload != 0;
-        if (text_ends(unit, ".service"))
-                get_service(&request, object, &found);
-        if (!found.result && !(found.result = text_copy("")))
-                return refuse(&request, -ENOMEM, "no memory");
         *ret = TAKE_STRUCT(found);
         return 0;
 }

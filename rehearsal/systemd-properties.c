@@ -128,14 +128,18 @@ void systemd_answer_property(SystemdHost *host, DbusPeer *peer, const DbusMessag
 
 void systemd_answer_all(SystemdHost *host, DbusPeer *peer, const DbusMessage *call)
 {
-        static const char *const of_units[] = {"Id",
+        static const char *const names[] = {"Id",
                 "LoadState",
                 "ActiveState",
                 "SubState",
                 "UnitFileState",
                 "FragmentPath",
                 "NeedDaemonReload",
-                "After"};
+                "After",
+                "Result",
+                "ExecMainStatus",
+                "MainPID",
+                "ExecStart"};
         _cleanup_(dbus_body_done) DbusBody body = DBUS_BODY_INIT;
         Unit *unit = systemd_find_by_path(host, call->path);
         size_t mark;
@@ -147,10 +151,10 @@ void systemd_answer_all(SystemdHost *host, DbusPeer *peer, const DbusMessage *ca
         }
         (void)text_put(body.signature, sizeof(body.signature), "a{sv}");
         mark = dbus_begin_array(&body, 8);
-        for (size_t i = 0; i < ELEMENTS(of_units); i++) {
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
                 dbus_align(&body, 8);
-                dbus_append_text(&body, of_units[i]);
-                (void)put_property(&body, unit, of_units[i]);
+                dbus_append_text(&body, names[i]);
+                (void)put_property(&body, unit, names[i]);
         }
         dbus_end_array(&body, mark);
         dbus_reply(peer, call, &body);
