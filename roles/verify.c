@@ -303,11 +303,20 @@ static int64_t machines(const Role *role)
         return role->settings->agents + 1;
 }
 
+/* Says what is waited for, once for each count. */
+static void say_count(Role *role, const char *what, size_t count, int64_t wanted, size_t *said)
+{
+        if (count != *said)
+                role_say(role, ROLE_WAITING, "%s: %zu of %" PRId64, what, count, wanted);
+        *said = count;
+}
+
 /* Nodes that have signalled are seen by the managers a moment later. */
 static int wait_nodes(Role *role, Docker *engine, SwarmMode mode, Error *ret_error)
 {
         Usec deadline = usec_min(role->deadline, clock_deadline(role->clock, NODES_TIME));
         Retry retry = RETRY_INIT(&nodes_policy, role->clock, role->random, deadline);
+        size_t said = SIZE_MAX;
 
         for (;;) {
                 _cleanup_(docker_info_done) DockerInfo info = {};
@@ -324,6 +333,7 @@ static int wait_nodes(Role *role, Docker *engine, SwarmMode mode, Error *ret_err
                         return r;
                 if (r == 0 && (int64_t)nodes.ready >= machines(role))
                         return 0;
+                say_count(role, "the Swarm's ready nodes", nodes.ready, machines(role), &said);
                 if (retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
                         return r < 0 ? r
                                      : error_set(ret_error,
@@ -378,7 +388,7 @@ static int verify_flocker_nodes(Role *role, const char *control, Error *ret_erro
         _cleanup_(identity_done) Identity identity = {};
         _cleanup_(free) char *address = text_format("%s:%u", control, PORT_FLOCKER_REST);
         FlockerControl service;
-        size_t nodes = 0;
+        size_t nodes = 0, said = SIZE_MAX;
         int r;
 
         if (!address)
@@ -399,6 +409,7 @@ static int verify_flocker_nodes(Role *role, const char *control, Error *ret_erro
                         return r;
                 if (r == 0 && (int64_t)nodes >= role->settings->agents)
                         return 0;
+                say_count(role, "Flocker's agents", nodes, role->settings->agents, &said);
                 if (retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
                         return r < 0 ? r
                                      : error_set(ret_error,
