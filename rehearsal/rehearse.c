@@ -1,177 +1,30 @@
 #include "rehearsal/rehearse.h"
 
-#include "base/command.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cfn/template.h"
 #include "rehearsal/capture.h"
 #include "rehearsal/foreign.h"
 #include "rehearsal/ground.h"
+#include "rehearsal/rehearse-options.h"
 #include "rehearsal/stack-faults.h"
 #include "rehearsal/telling.h"
 #include "rehearsal/timeline.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <sysexits.h>
-#include <unistd.h>
 
-#define TEMPLATE_MAX  CFN_TEMPLATE_SIZE_MAX
-#define SVG_MAX       (8U * 1024U * 1024U)
-#define KEYS_LIFETIME USEC_PER_HOUR
-#define PROJECT       "flocker"
-#define LINGER_TIME   (3 * USEC_PER_SEC)
-#define LINGER_STEP   (5 * USEC_PER_MSEC)
-
-typedef struct Arguments {
-        OptionTexts parameters, faults, layers;
-        int machines;
-        const char *image;
-        const char *update, *faults_file, *stack_name, *timeline, *keys, *components, *swarm;
-        uint64_t keys_lifetime;
-        int64_t agents;
-        bool keep, hold, disable_rollback, quiet, keep_secrets, help;
-} Arguments;
-
-enum {
-        MACHINES_PROCESSES,
-        MACHINES_NSPAWN,
-};
-
-static const char *const machine_kinds[] = {"processes", "nspawn", NULL};
-
-static const Option options[] = {
-        {"agents",
-                0,
-                OPTION_INT,
-                "N",
-                "without a TEMPLATE: how many agents (2)",
-                offsetof(Arguments, agents),
-                .min = 1,
-                .max = 100},
-        {"swarm",
-                0,
-                OPTION_TEXT,
-                "MODE",
-                "without a TEMPLATE: builtin, classic, none",
-                offsetof(Arguments, swarm)},
-        {"components",
-                0,
-                OPTION_TEXT,
-                "LIST",
-                "without a TEMPLATE: of flocker, docker, swarm",
-                offsetof(Arguments, components)},
-        {"keep-secrets",
-                0,
-                OPTION_FLAG,
-                NULL,
-                "without a TEMPLATE: nodes may come later",
-                offsetof(Arguments, keep_secrets)},
-        {"parameter",
-                0,
-                OPTION_TEXTS,
-                "NAME=VALUE",
-                "a value for a parameter of the template",
-                offsetof(Arguments, parameters)},
-        {"stack-name",
-                0,
-                OPTION_TEXT,
-                "NAME",
-                "the stack's name (" PROJECT ")",
-                offsetof(Arguments, stack_name)},
-        {"update",
-                0,
-                OPTION_TEXT,
-                "TEMPLATE",
-                "then make the stack one of this template, as an update",
-                offsetof(Arguments, update)},
-        {"fault",
-                0,
-                OPTION_TEXTS,
-                "WHERE:WHAT:KIND",
-                "what goes wrong: AgentNode1:verify:kill, s3:ca.pem:reset, …",
-                offsetof(Arguments, faults)},
-        {"faults",
-                0,
-                OPTION_TEXT,
-                "FILE",
-                "a file of such faults, one a line",
-                offsetof(Arguments, faults_file)},
-        {"keys",
-                0,
-                OPTION_TEXT,
-                "DIR",
-                "control uses these private keys before making any",
-                offsetof(Arguments, keys)},
-        {"keys-lifetime",
-                0,
-                OPTION_SPAN,
-                "SPAN",
-                "of the roles' credentials (1h)",
-                offsetof(Arguments, keys_lifetime)},
-        {"timeline",
-                0,
-                OPTION_TEXT,
-                "FILE.svg",
-                "draw when each machine did what",
-                offsetof(Arguments, timeline)},
-        {"machines",
-                0,
-                OPTION_CHOICE,
-                "KIND",
-                "processes (what needs no rights), or nspawn: systemd, Docker, cloud-init",
-                offsetof(Arguments, machines),
-                .choices = machine_kinds},
-        {"image",
-                0,
-                OPTION_TEXT,
-                "DIR[:DIR…]",
-                "nspawn: their root file system, in layers, the uppermost first",
-                offsetof(Arguments, image)},
-        {"layer",
-                0,
-                OPTION_TEXTS,
-                "NODE:DIR",
-                "nspawn: a folder that is laid over one machine's image",
-                offsetof(Arguments, layers)},
-        {"hold",
-                0,
-                OPTION_FLAG,
-                NULL,
-                "keep the machines running behind the stack's end, until Ctrl-C",
-                offsetof(Arguments, hold)},
-        {"disable-rollback",
-                0,
-                OPTION_FLAG,
-                NULL,
-                "leave a failed stack as it is",
-                offsetof(Arguments, disable_rollback)},
-        {"keep",
-                0,
-                OPTION_FLAG,
-                NULL,
-                "leave the machines' folders behind",
-                offsetof(Arguments, keep)},
-        {"quiet",
-                'q',
-                OPTION_FLAG,
-                NULL,
-                "events alone, not what the machines say",
-                offsetof(Arguments, quiet)},
-        {"help", 'h', OPTION_FLAG, NULL, "show this text", offsetof(Arguments, help)},
-};
+#define TEMPLATE_MAX CFN_TEMPLATE_SIZE_MAX
+#define SVG_MAX      (8U * 1024U * 1024U)
+#define LINGER_TIME  (3 * USEC_PER_SEC)
+#define LINGER_STEP  (5 * USEC_PER_MSEC)
 
 /* A rehearsal in its course. */
 typedef struct Rehearsal {
-        Arguments arguments;
-        CommandLine line;
-        const char *template_path; /* NULL: made */
+        RehearseOptions options;
         Ground ground;
         CfnTemplate *template;
         CfnParameterSet parameters;
@@ -183,14 +36,10 @@ typedef struct Rehearsal {
         Stack *stack;
         EventTimer *linger;
         Usec linger_until;
-        bool held; /* behind the stack's end, all having been said */
-        FaultSet fault_set;
+        bool held;                           /* behind the stack's end, all having been said */
         StackFault faults[STACK_FAULTS_MAX]; /* those of the machines */
         size_t n_faults;
-        MachineLayer layers[MACHINES_LAYERS_MAX];
-        MachinesOptions containers;
-        char keys[PATH_MAX]; /* "": none */
-        char *failure;       /* "NAME: the reason", of the first resource that failed; NULL: none */
+        char *failure; /* "NAME: the reason", of the first resource that failed; NULL: none */
 } Rehearsal;
 
 static void rehearsal_done(Rehearsal *rehearsal)
@@ -216,18 +65,18 @@ static void add_word(char **words, size_t *count, const char *format, const char
 
 static int create_template(Rehearsal *rehearsal, Error *ret_error)
 {
-        const Arguments *arguments = &rehearsal->arguments;
+        const RehearseOptions *options = &rehearsal->options;
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(TEMPLATE_MAX);
         char *words[8] = {rehearsal->ground.creator, (char[]){"create"}};
         char agents[24];
         size_t count = 2;
         int status = 0, r;
 
-        (void)snprintf(agents, sizeof(agents), "%" PRId64, arguments->agents);
+        (void)snprintf(agents, sizeof(agents), "%" PRId64, options->agents);
         add_word(words, &count, "--agents=", agents);
-        add_word(words, &count, "--swarm=", arguments->swarm);
-        add_word(words, &count, "--components=", arguments->components);
-        add_word(words, &count, "--keep-secrets", arguments->keep_secrets ? "" : NULL);
+        add_word(words, &count, "--swarm=", options->swarm);
+        add_word(words, &count, "--components=", options->components);
+        add_word(words, &count, "--keep-secrets", options->keep_secrets ? "" : NULL);
         r = capture_output(words, &text, &status, ret_error);
         for (size_t i = 2; i < count; i++)
                 free(words[i]);
@@ -246,20 +95,21 @@ static int create_template(Rehearsal *rehearsal, Error *ret_error)
 
 static int read_template(Rehearsal *rehearsal, Error *ret_error)
 {
-        const Arguments *arguments = &rehearsal->arguments;
+        const RehearseOptions *options = &rehearsal->options;
         CfnMadeUp made_up = {.told = telling_made_up};
         int r;
 
-        if (rehearsal->template_path)
-                r = cfn_template_load(rehearsal->template_path, &rehearsal->template, ret_error);
+        if (rehearsal->options.template_path)
+                r = cfn_template_load(
+                        rehearsal->options.template_path, &rehearsal->template, ret_error);
         else
                 r = create_template(rehearsal, ret_error);
         if (r == 0)
                 r = foreign_check(rehearsal->template, ret_error);
         if (r == 0)
                 r = cfn_parameter_set_read(rehearsal->template,
-                        arguments->parameters.texts,
-                        arguments->parameters.count,
+                        options->parameters.texts,
+                        options->parameters.count,
                         &made_up,
                         &rehearsal->parameters,
                         ret_error);
@@ -269,98 +119,21 @@ static int read_template(Rehearsal *rehearsal, Error *ret_error)
 /* Its values are those of the stack; what was made up has been told then. */
 static int read_update(Rehearsal *rehearsal, Error *ret_error)
 {
-        const Arguments *arguments = &rehearsal->arguments;
+        const RehearseOptions *options = &rehearsal->options;
         CfnMadeUp made_up = {.told = telling_made_up_again};
         int r;
 
-        if (!arguments->update)
+        if (!options->update)
                 return 0;
-        r = cfn_template_load(arguments->update, &rehearsal->next, ret_error);
+        r = cfn_template_load(options->update, &rehearsal->next, ret_error);
         if (r < 0)
                 return r;
         return cfn_parameter_set_read(rehearsal->next,
-                arguments->parameters.texts,
-                arguments->parameters.count,
+                options->parameters.texts,
+                options->parameters.count,
                 &made_up,
                 &rehearsal->next_parameters,
                 ret_error);
-}
-
-static int read_layers(Rehearsal *rehearsal, Error *ret_error)
-{
-        const OptionTexts *texts = &rehearsal->arguments.layers;
-        int r = 0;
-
-        if (texts->count > MACHINES_LAYERS_MAX)
-                return error_set(ret_error,
-                        -EINVAL,
-                        "cannot use --layer more than %u times",
-                        MACHINES_LAYERS_MAX);
-        for (size_t i = 0; i < texts->count && r == 0; i++)
-                r = machines_parse_layer(texts->texts[i], &rehearsal->layers[i], ret_error);
-        return r;
-}
-
-/* What would be found wrong at the end only. Machines run elsewhere: they get a whole path. */
-static int check_paths(Rehearsal *rehearsal, Error *ret_error)
-{
-        const Arguments *arguments = &rehearsal->arguments;
-
-        if (arguments->keys && !realpath(arguments->keys, rehearsal->keys))
-                return error_set(ret_error, -errno, "cannot use '--keys=%s': %m", arguments->keys);
-        if (arguments->timeline) {
-                _cleanup_(free) char *copy = text_copy(arguments->timeline);
-
-                if (!copy || access(dirname(copy), W_OK) < 0)
-                        return error_set(ret_error,
-                                -errno,
-                                "cannot use '--timeline=%s': %m",
-                                arguments->timeline);
-        }
-        return 0;
-}
-
-/* Containers are asked for: what they need, and what they cannot have. */
-static int read_machines(Rehearsal *rehearsal, Error *ret_error)
-{
-        const Arguments *arguments = &rehearsal->arguments;
-
-        if (arguments->machines != MACHINES_NSPAWN)
-                return arguments->image || arguments->layers.count > 0
-                               ? error_set(ret_error,
-                                         -EINVAL,
-                                         "cannot use --image and --layer without --machines=nspawn")
-                               : 0;
-        if (geteuid() != 0)
-                return error_set(ret_error,
-                        -EPERM,
-                        "cannot use --machines=nspawn: containers, their network and their mounts "
-                        "take root");
-        if (!arguments->image)
-                return error_set(ret_error,
-                        -EINVAL,
-                        "cannot use --machines=nspawn without --image=DIR, the machines' root file "
-                        "system: tests/e2e/prepare makes one");
-        if (arguments->keys)
-                return error_set(ret_error,
-                        -EINVAL,
-                        "cannot use --keys with --machines=nspawn: the machines run what their "
-                        "image holds, as it stands");
-        for (size_t i = 0; i < rehearsal->fault_set.count; i++)
-                if (rehearsal->fault_set.rules[i].service == FAULT_OF_NODE)
-                        return error_set(ret_error,
-                                -EINVAL,
-                                "cannot use '--fault=%s' with --machines=nspawn: the machines run "
-                                "what their image holds, as it stands; faults of services are "
-                                "possible",
-                                rehearsal->fault_set.rules[i].text);
-        rehearsal->containers = (MachinesOptions){
-                .image = arguments->image,
-                .layers = rehearsal->layers,
-                .n_layers = arguments->layers.count,
-        };
-        rehearsal->ground.containers = &rehearsal->containers;
-        return read_layers(rehearsal, ret_error);
 }
 
 /* --- what is told --- */
@@ -378,7 +151,7 @@ static void on_said(const char *name, const char *line, void *userdata)
 {
         Rehearsal *rehearsal = userdata;
 
-        if (rehearsal->arguments.quiet)
+        if (rehearsal->options.quiet)
                 return;
         printf("            %-12s %s\n", name, line);
         (void)fflush(stdout);
@@ -403,7 +176,7 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
         (void)snprintf(timeline->title,
                 sizeof(timeline->title),
                 "stack %s",
-                rehearsal->arguments.stack_name);
+                rehearsal->options.stack_name);
         for (size_t i = 0; i < stack_count_instances(rehearsal->stack) && r == 0; i++) {
                 StackInstance instance = stack_get_instance(rehearsal->stack, i);
 
@@ -417,18 +190,18 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
                 timeline_explain(timeline, telling_line, NULL);
                 timeline_explain_shares(timeline, on_share, NULL);
         }
-        if (!rehearsal->arguments.timeline)
+        if (!rehearsal->options.timeline)
                 return 0;
         r = timeline_draw(timeline, &svg, ret_error);
         if (r == 0)
                 r = file_write_atomic(AT_FDCWD,
-                        rehearsal->arguments.timeline,
+                        rehearsal->options.timeline,
                         buffer_text(&svg),
                         svg.size,
                         0644,
                         ret_error);
         if (r == 0)
-                printf("\nTimeline: %s\n", rehearsal->arguments.timeline);
+                printf("\nTimeline: %s\n", rehearsal->options.timeline);
         return r;
 }
 
@@ -436,7 +209,7 @@ static int draw(const Rehearsal *rehearsal, Error *ret_error)
 static void print_failure(const Rehearsal *rehearsal)
 {
         printf("\nFailed:\n  %s\n", rehearsal->failure ? rehearsal->failure : "without a reason");
-        if (!rehearsal->arguments.keep)
+        if (!rehearsal->options.keep)
                 printf("  (--keep leaves the machines' files and the store's objects to look "
                        "at)\n");
 }
@@ -471,7 +244,7 @@ static void hold(Rehearsal *rehearsal)
         Error error = ERROR_INIT;
 
         if (report(rehearsal, &error) < 0)
-                (void)command_fail(&rehearsal->line, -EIO, &error);
+                (void)command_fail(&rehearse_options_line, -EIO, &error);
         rehearsal->held = true;
         printf("\nHeld: %s", rehearsal->ground.folder);
         if (rehearsal->ground.machines)
@@ -495,7 +268,7 @@ static int conclude(Rehearsal *rehearsal, Error *ret_error)
         }
         if (!rehearsal->held)
                 r = report(rehearsal, ret_error);
-        if (r == 0 && rehearsal->arguments.keep)
+        if (r == 0 && rehearsal->options.keep)
                 r = keep(rehearsal, ret_error);
         return r < 0 ? r : complete ? 0 : REHEARSE_FAILED;
 }
@@ -524,7 +297,7 @@ static void on_linger(void *userdata)
                 event_timer_set(rehearsal->linger, LINGER_STEP);
         else if (begin_update(rehearsal))
                 return; /* the stack tells when it is done */
-        else if (rehearsal->arguments.hold)
+        else if (rehearsal->options.hold)
                 hold(rehearsal);
         else
                 event_loop_end(rehearsal->ground.loop);
@@ -543,23 +316,23 @@ static void on_finished(StackState state, void *userdata)
 
 static int run_stack(Rehearsal *rehearsal, Error *ret_error)
 {
-        const Arguments *arguments = &rehearsal->arguments;
+        const RehearseOptions *options = &rehearsal->options;
         StackOptions stack = {
                 .loop = rehearsal->ground.loop,
                 .cloud = rehearsal->ground.cloud,
                 .machines = rehearsal->ground.machines,
                 .template = rehearsal->template,
                 .parameters = &rehearsal->parameters,
-                .name = arguments->stack_name,
+                .name = options->stack_name,
                 .folder = rehearsal->ground.folder,
                 .network = rehearsal->ground.network,
                 .rehearsal = rehearsal->ground.self,
                 .bootstrap = rehearsal->ground.bootstrap,
-                .keys = rehearsal->keys[0] ? rehearsal->keys : NULL,
-                .keys_lifetime = arguments->keys_lifetime,
+                .keys = options->keys ? options->keys_path : NULL,
+                .keys_lifetime = options->keys_lifetime,
                 .faults = rehearsal->faults,
                 .n_faults = rehearsal->n_faults,
-                .disable_rollback = arguments->disable_rollback,
+                .disable_rollback = options->disable_rollback,
                 .event = on_event,
                 .note = telling_note,
                 .said = on_said,
@@ -574,29 +347,23 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
         if (r < 0)
                 return r;
         event_loop_run(rehearsal->ground.loop);
-        stack_faults_tell_idle(&rehearsal->fault_set, telling_note);
+        stack_faults_tell_idle(&rehearsal->options.fault_set, telling_note);
         return conclude(rehearsal, ret_error);
 }
 
 static int rehearse(Rehearsal *rehearsal, Error *ret_error)
 {
-        int r = ground_find_programs(&rehearsal->ground, !rehearsal->template_path, ret_error);
+        int r = ground_find_programs(
+                &rehearsal->ground, !rehearsal->options.template_path, ret_error);
 
         if (r == 0)
-                r = check_paths(rehearsal, ret_error);
-        if (r == 0)
-                r = fault_read(&rehearsal->fault_set,
-                        &rehearsal->arguments.faults,
-                        rehearsal->arguments.faults_file,
-                        ret_error);
-        if (r == 0)
-                r = read_machines(rehearsal, ret_error);
+                r = rehearse_options_check(&rehearsal->options, ret_error);
         if (r == 0)
                 r = read_template(rehearsal, ret_error);
         if (r == 0)
                 r = read_update(rehearsal, ret_error);
         if (r == 0)
-                r = stack_faults_find(&rehearsal->fault_set,
+                r = stack_faults_find(&rehearsal->options.fault_set,
                         rehearsal->template,
                         rehearsal->next,
                         rehearsal->faults,
@@ -604,43 +371,23 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
                         ret_error);
         if (r == 0)
                 r = ground_open(&rehearsal->ground, ret_error);
-        if (r == 0 && rehearsal->fault_set.count > 0)
-                r = ground_expect_faults(&rehearsal->ground, &rehearsal->fault_set, ret_error);
+        if (r == 0 && rehearsal->options.fault_set.count > 0)
+                r = ground_expect_faults(
+                        &rehearsal->ground, &rehearsal->options.fault_set, ret_error);
         return r < 0 ? r : run_stack(rehearsal, ret_error);
 }
 
 int rehearse_run(int argc, char *argv[])
 {
-        _cleanup_(rehearsal_done) Rehearsal rehearsal = {
-                .ground = GROUND_INIT,
-                .arguments = {.agents = 2, .stack_name = PROJECT, .keys_lifetime = KEYS_LIFETIME},
-                .line =
-                        {
-                                .program = "flocker-rehearsal",
-                                .operands = "[TEMPLATE]",
-                                .description =
-                                        "Runs a CloudFormation template (JSON, or YAML with its "
-                                        "short tags) on this machine;\nwithout one, what "
-                                        "flocker-template create prints. Ends with 0 if the stack "
-                                        "is\ncomplete, 1 if it has failed.",
-                                .options = options,
-                                .n_options = ELEMENTS(options),
-                                .max_operands = 1,
-                        },
-        };
+        _cleanup_(rehearsal_done) Rehearsal rehearsal = {.ground = GROUND_INIT};
         Error error = ERROR_INIT;
-        int operands, status, r;
+        int status, r;
 
-        if (command_parse(&rehearsal.line,
-                    argc,
-                    argv,
-                    &rehearsal.arguments,
-                    &rehearsal.arguments.help,
-                    &operands,
-                    &status) == COMMAND_END)
+        if (rehearse_options_parse(&rehearsal.options, argc, argv, &status) == COMMAND_END)
                 return status;
-        rehearsal.ground.keep = rehearsal.arguments.keep;
-        rehearsal.template_path = operands < argc ? argv[operands] : NULL;
+        rehearsal.ground.keep = rehearsal.options.keep;
+        if (rehearsal.options.image)
+                rehearsal.ground.containers = &rehearsal.options.containers;
         r = rehearse(&rehearsal, &error);
-        return r < 0 ? command_fail(&rehearsal.line, r, &error) : r;
+        return r < 0 ? command_fail(&rehearse_options_line, r, &error) : r;
 }
