@@ -19,6 +19,7 @@
 #define DROP_IN_DIR  "etc/systemd/system/docker.service.d"
 #define KEPT_JSON    "daemon.json"
 #define KEPT_DROP_IN "drop-in.conf"
+#define KEPT_WHOLE   "whole"             /* the first to go: what lacks it was being removed */
 #define BACK_TIME    (30 * USEC_PER_SEC) /* to bring the engine back as it was */
 
 /* Both files: as they are, and as they are to be. */
@@ -147,14 +148,20 @@ static int put_file(const Role *role, const char *path, const Buffer *content, E
                 role->root_fd, path, buffer_text(content), content->size, 0644, ret_error);
 }
 
+static bool is_kept(const Role *role)
+{
+        return files_are_there(
+                role->root_fd, (const char *const[]){PATH_DOCKER_BEFORE "/" KEPT_WHOLE, NULL});
+}
+
 /* What the files were, on disk: a machine must find its way back also after a kill. One that is
  * there is of an earlier try, and is the true one. */
 static int keep_files(const Role *role, const Files *files, Error *ret_error)
 {
-        FileContent kept[2];
-        size_t count = 0;
+        FileContent kept[3] = {{KEPT_WHOLE, "", 0, 0600}};
+        size_t count = 1;
 
-        if (files_are_there(role->root_fd, (const char *const[]){PATH_DOCKER_BEFORE, NULL}))
+        if (is_kept(role))
                 return 0;
         if (files->had_json)
                 kept[count++] = (FileContent){
@@ -165,6 +172,13 @@ static int keep_files(const Role *role, const Files *files, Error *ret_error)
                         files->drop_in_was.size,
                         0644};
         return files_replace_folder(role, PATH_DOCKER_BEFORE, kept, count, NULL, ret_error);
+}
+
+static int forget_files(const Role *role, Error *ret_error)
+{
+        int r = file_remove(role->root_fd, PATH_DOCKER_BEFORE "/" KEPT_WHOLE, ret_error);
+
+        return r < 0 ? r : folder_remove(role->root_fd, PATH_DOCKER_BEFORE, ret_error);
 }
 
 static int write_files(Role *role, const Files *files, Error *ret_error)
@@ -218,14 +232,14 @@ int step_put_docker_back(Role *role, Error *ret_error)
         Systemd *systemd = NULL;
         int r;
 
-        if (!files_are_there(role->root_fd, (const char *const[]){PATH_DOCKER_BEFORE, NULL}))
+        if (!is_kept(role))
                 return 0;
         r = put_file_back(role, PATH_DOCKER_BEFORE "/" KEPT_JSON, PATH_DAEMON_JSON, ret_error);
         if (r == 0)
                 r = put_file_back(
                         role, PATH_DOCKER_BEFORE "/" KEPT_DROP_IN, PATH_DROP_IN, ret_error);
         if (r == 0)
-                r = folder_remove(role->root_fd, PATH_DOCKER_BEFORE, ret_error);
+                r = forget_files(role, ret_error);
         if (r == 0)
                 r = role_get_systemd(role, &systemd, ret_error);
         if (r == 0)
@@ -282,6 +296,6 @@ int step_configure_docker(Role *role, Error *ret_error)
                 return r;
         r = start_engine(role, role->step_deadline, ret_error);
         if (r == 0)
-                r = folder_remove(role->root_fd, PATH_DOCKER_BEFORE, ret_error);
+                r = forget_files(role, ret_error);
         return r < 0 ? r : role_set_pending(role, STATE_PENDING_DOCKER, false, ret_error);
 }

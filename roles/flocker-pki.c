@@ -22,6 +22,7 @@
 #define CONTROL_SET    PATH_BUNDLES "/control"
 #define AGENT_YML_MAX  (64U * 1024U)
 #define NAME_MAX_BYTES 64U
+#define PATH_MAX_BYTES 256U
 #define PAIRS_MAX      2U
 
 /* What a set is for: the client's, or a node's. */
@@ -226,27 +227,50 @@ static int add_file(
         return 0;
 }
 
+/* The set's file of that number, below `folder`: of each pair the certificate, then the key. */
+static const char *format_file(
+        const Bundle *bundle, const char *folder, size_t number, char place[PATH_MAX_BYTES])
+{
+        (void)snprintf(place,
+                PATH_MAX_BYTES,
+                "%s/%s.%s",
+                folder,
+                bundle->files[number / 2],
+                number % 2 == 0 ? "crt" : "key");
+        return place;
+}
+
+/* A set comes as a whole and leaves file by file: one that lacks a file is in the store. */
+static bool is_whole(const Role *role, const Bundle *bundle)
+{
+        char place[PATH_MAX_BYTES];
+        size_t i = 0;
+
+        while (i < 2 * bundle->n_files &&
+                files_are_there(role->root_fd,
+                        (const char *const[]){format_file(bundle, bundle->path, i, place), NULL}))
+                i++;
+        return i == 2 * bundle->n_files;
+}
+
 static int add_files(Role *role, Publishing *publishing, const Bundle *bundle, Error *ret_error)
 {
-        static const char *const endings[] = {"crt", "key"};
-        char path[256], name[128];
+        char path[PATH_MAX_BYTES], name[PATH_MAX_BYTES];
         int r;
 
         r = add_file(role, publishing, CA_CERTIFICATE, "flocker/cluster.crt", ret_error);
         if (r == 0 && bundle->n_files > 1)
                 r = add_file(role, publishing, AGENT_YML, "flocker/agent.yml", ret_error);
-        for (size_t i = 0; i < 2 * bundle->n_files && r == 0; i++) {
-                const char *file = bundle->files[i / 2], *ending = endings[i % 2];
-
-                (void)snprintf(path, sizeof(path), "%s/%s.%s", bundle->path, file, ending);
-                (void)snprintf(name, sizeof(name), "%s/%s.%s", bundle->name, file, ending);
-                r = add_file(role, publishing, path, name, ret_error);
-        }
+        for (size_t i = 0; i < 2 * bundle->n_files && r == 0; i++)
+                r = add_file(role,
+                        publishing,
+                        format_file(bundle, bundle->path, i, path),
+                        format_file(bundle, bundle->name, i, name),
+                        ret_error);
         return r;
 }
 
-/* Publishes what is on disk, and takes it off there. */
-static int publish_bundle(Role *role, const Bundle *bundle, Error *ret_error)
+static int publish_whole(Role *role, const Bundle *bundle, Error *ret_error)
 {
         _cleanup_(publishing_done) Publishing publishing = {};
         char manifest[NAME_MAX_BYTES + 32];
@@ -266,6 +290,14 @@ static int publish_bundle(Role *role, const Bundle *bundle, Error *ret_error)
                 r = role_get_store(role, &store, ret_error);
         if (r == 0)
                 r = role_fail(s3_store_publish(store, &publication, role->deadline, ret_error));
+        return r;
+}
+
+/* Publishes what is on disk, and takes it off there. */
+static int publish_bundle(Role *role, const Bundle *bundle, Error *ret_error)
+{
+        int r = is_whole(role, bundle) ? publish_whole(role, bundle, ret_error) : 0;
+
         return r < 0 ? r : folder_remove(role->root_fd, bundle->path, ret_error);
 }
 
@@ -285,15 +317,16 @@ static int provide_bundle(Role *role, const Pair *ca, int64_t number, Error *ret
         return r < 0 ? r : publish_bundle(role, &bundle, ret_error);
 }
 
+static const Bundle control_bundle = {
+        .path = CONTROL_SET, .files = {"control-service"}, .n_files = 1};
+
 static int make_control_set(Role *role, const Pair *ca, Error *ret_error)
 {
-        static const Bundle bundle = {
-                .path = CONTROL_SET, .files = {"control-service"}, .n_files = 1};
         _cleanup_(pair_done) Pair pair = {};
         Key *key;
         int r;
 
-        if (is_on_disk(role, &bundle))
+        if (is_whole(role, &control_bundle))
                 return 0;
         r = role_take_key(role, KEY_RSA_4096, &key, ret_error);
         if (r == 0)
@@ -303,14 +336,13 @@ static int make_control_set(Role *role, const Pair *ca, Error *ret_error)
                         clock_wall(role->clock),
                         &pair,
                         ret_error);
-        return r < 0 ? r : write_pairs(role, &bundle, &pair, ret_error);
+        return r < 0 ? r : write_pairs(role, &control_bundle, &pair, ret_error);
 }
 
 /* Control's own is at hand, in its set or where it is installed. */
 static bool has_control_set(const Role *role)
 {
-        return files_are_there(role->root_fd,
-                       (const char *const[]){CONTROL_SET "/control-service.key", NULL}) ||
+        return is_whole(role, &control_bundle) ||
                files_are_there(role->root_fd,
                        (const char *const[]){PATH_FLOCKER "/control-service.key", NULL});
 }

@@ -218,6 +218,22 @@ def test_a_kill_of_everything_is_mended_too(fixture):
         expect(found.status, 0, found.out)
 
 
+def test_a_set_whose_removal_was_cut_short_has_left_already(fixture):
+    """It is taken off the disk, file by file, when it is in the store."""
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        words = ["--agents=1", f"--keys={fixture.keys}"]
+        document = write_document(fixture, "control", "short.yml")
+        expect(finish(control.start("--role=control", *words, document=document)).status, 0)
+        rest = control.root / "var/lib/flocker-bootstrap/bundles/flocker/nodes/1"
+        rest.mkdir(0o700, parents=True)
+        (rest / "node.key").write_text("what is left of it")
+        published = cloud.aws("s3", "cp", f"{STORE}/flocker/nodes/1/node.key", "-")
+        found = finish(control.start("--role=control", *words, document=document))
+        expect((found.status, rest.exists()), (0, False), found.out)
+        expect(cloud.aws("s3", "cp", f"{STORE}/flocker/nodes/1/node.key", "-"), published)
+
+
 def test_control_may_boot_last():
     with Serve(3) as cloud:
         control, agent, client = cloud.machines
@@ -322,6 +338,21 @@ def test_the_engine_is_put_back_when_it_does_not_come_up():
         expect_in("the engine's configuration was put back as it was", found.out)
         expect_in("not all is as it was before configure-docker: with its former configuration too: cannot restart 'docker.service'", found.out)
         expect(control.read("etc/docker/daemon.json"), was)
+        expect((control.root / "etc/systemd/system/docker.service.d/flocker-bootstrap.conf").exists(), False)
+
+
+def test_what_was_kept_of_an_engine_and_is_half_removed_is_not_put_back():
+    """A kill while it was removed, behind a start that was well."""
+    with Serve(1) as cloud:
+        control = cloud.machines[0]
+        kept = control.root / "var/lib/flocker-bootstrap/docker-before"
+        kept.mkdir(0o700, parents=True)
+        (kept / "drop-in.conf").write_text("[Service]\n")
+        was = '{"no-such-directive": 1}'
+        (control.root / "etc/docker/daemon.json").write_text(was)
+        found = control.run("control", *PLAIN, "--swarm=builtin")
+        expect_in("the engine's configuration was put back as it was", found.out)
+        expect((control.read("etc/docker/daemon.json"), kept.exists()), (was, False))
         expect((control.root / "etc/systemd/system/docker.service.d/flocker-bootstrap.conf").exists(), False)
 
 
