@@ -144,17 +144,23 @@ static void send_signal(Telling *telling, const char *reason, const char *where)
                         options->progress, LOG_LEVEL_INFO, "FAILURE signalled to CloudFormation");
 }
 
-/* Where the evidence is, or why not, for the reason. */
-static void describe_evidence(const Telling *telling, int r, char *place, size_t size)
+/* Where the evidence is, or that it is nowhere and why; `cause` NULL: a reason leaves that out. */
+static void describe_evidence(
+        const Telling *telling, int r, const Error *cause, char place[FAILURE_REASON_MAX])
 {
         if (r == 0)
                 (void)snprintf(place,
-                        size,
+                        FAILURE_REASON_MAX,
                         "evidence: %s/%s",
                         telling->options->settings->store,
                         telling->name);
         else
-                (void)snprintf(place, size, "evidence not stored");
+                (void)snprintf(place,
+                        FAILURE_REASON_MAX,
+                        "evidence not stored%s%s",
+                        cause ? ": " : "",
+                        cause ? cause->text : "");
+        text_mend_utf8(place);
 }
 
 void failure_report(const FailureOptions *options)
@@ -177,14 +183,12 @@ void failure_report(const FailureOptions *options)
                 r = open_store(&telling, &error);
         if (r == 0)
                 r = store_evidence(&telling, early, &error);
-        describe_evidence(&telling, r, where, sizeof(where));
+        describe_evidence(&telling, r, NULL, where);
         if (options->settings->signal)
                 send_signal(&telling, reason, where);
         if (r < 0 && telling.store)
                 r = store_evidence(
                         &telling, clock_deadline(&clock_system, FAILURE_LATE_TIME), &error);
-        describe_evidence(&telling, r, where, sizeof(where));
+        describe_evidence(&telling, r, &error, where);
         progress_note(options->progress, LOG_LEVEL_NOTICE, where);
-        if (r < 0)
-                progress_note(options->progress, LOG_LEVEL_NOTICE, error.text);
 }

@@ -8,6 +8,7 @@ import re
 import selectors
 import signal
 import socket
+import subprocess
 import threading
 import time
 import types
@@ -244,8 +245,9 @@ def find_secrets(store, machines, handle):
                 secrets[str(path.relative_to(machine.root.parent))] = text.splitlines()[2]
     secrets["the join token"] = json.loads((store / "swarm/worker.json").read_text())["token"].rpartition("-")[2]
     code = "import botocore.session as s;c=s.Session().get_credentials();print(c.secret_key, c.token)"
-    found = os.popen(f"HOME=/nonexistent {METADATA}={machines[0].environment[METADATA]}/ /usr/bin/python3 -c '{code}'").read().split()
-    secrets["credentials"], secrets["a token"] = found
+    told = subprocess.run(["/usr/bin/python3", "-c", code], check=True, capture_output=True, text=True,
+                          env={"HOME": "/nonexistent", METADATA: machines[0].environment[METADATA] + "/"}).stdout
+    secrets["credentials"], secrets["a token"] = told.split()
     return secrets
 
 

@@ -108,6 +108,10 @@ def test_a_failure_stands_in_the_place_of_the_running_step_and_is_in_colour():
         expect(terminal.status() != 0, True, seen)
         failed = [line for line in screen(seen) if "nobodys-bucket" in line and "failed: " in line]
         expect(len(failed), 1, seen)
+        evidence = [line for line in screen(seen) if "evidence" in line]
+        expect(len(evidence), 1, seen)
+        expect_in("evidence not stored: cannot upload 's3://nobodys-bucket/x/status/i-", evidence[0])
+        expect(screen(seen)[-2:], [evidence[0], ""], "nothing stands behind it")
         expect(bool(re.search(r"\x1b\[[0-9;]*m[^\n]*error", seen)), True, repr(seen))
         expect(bool(re.search(r"^\S+ +\.\.\.", "\n".join(screen(seen)), re.M)), False, str(screen(seen)))
 
