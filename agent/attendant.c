@@ -5,10 +5,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 #define METADATA_TIME (5 * USEC_PER_MINUTE)
 
+static void on_silence(const char *where, Usec until, void *userdata)
+{
+        char text[SOURCES_SILENCE_MAX];
+        const Attendant *attendant = userdata;
+
+        (void)fprintf(stderr,
+                "%s: %s\n",
+                attendant->program,
+                sources_describe_silence(where, until, text));
+}
+
 int attendant_open(Attendant *attendant,
+        const char *program,
         const char *document,
         const char *root,
         const SettingsTexts *texts,
@@ -19,10 +32,14 @@ int attendant_open(Attendant *attendant,
                 .texts = texts,
                 .tags = true,
                 .wait = METADATA_TIME,
+                .silent = on_silence,
+                .userdata = attendant,
         };
-        int r = sources_read(&sources, &attendant->book, &attendant->identity, ret_error);
+        int r;
 
+        attendant->program = program;
         root = root ? root : "/";
+        r = sources_read(&sources, &attendant->book, &attendant->identity, ret_error);
         if (r == 0)
                 r = settings_check(&attendant->book, ret_error);
         if (r == 0)

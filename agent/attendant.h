@@ -11,6 +11,7 @@ typedef struct Attendant {
         SettingsBook book;
         MetadataIdentity identity;
         Machine machine;
+        const char *program; /* who it is that waits; borrowed */
         Role role; /* its clock and services are set; deadlines, say and dry_run are the caller's */
         int root_fd;
 } Attendant;
@@ -18,8 +19,10 @@ typedef struct Attendant {
 #define ATTENDANT_INIT ((Attendant){.root_fd = -1})
 
 /* Reads the settings as a run does, and opens what the role needs. `document`, `root`: NULL for the
- * instance's user-data, and "/". */
+ * instance's user-data, and "/". Metadata that is silent is waited for, which is said on stderr in
+ * the name of `program` ("flocker-bootstrap renew"). */
 int attendant_open(Attendant *attendant,
+        const char *program,
         const char *document,
         const char *root,
         const SettingsTexts *texts,

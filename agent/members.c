@@ -89,6 +89,7 @@ static int follow_command(int argc, char *argv[])
                 COMMAND_END)
                 return status;
         r = attendant_open(&attendant,
+                line.program,
                 operands < argc ? argv[operands] : NULL,
                 arguments.root,
                 &arguments.settings,

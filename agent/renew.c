@@ -186,8 +186,12 @@ static int do_command(const CommandLine *line, const Arguments *arguments, const
                 &error);
 
         if (r == 0)
-                r = attendant_open(
-                        &attendant, document, arguments->root, &arguments->settings, &error);
+                r = attendant_open(&attendant,
+                        line->program,
+                        document,
+                        arguments->root,
+                        &arguments->settings,
+                        &error);
         if (r == 0) {
                 progress.role = role_kind_name((RoleKind)attendant.book.settings.role);
                 r = renew(&progress, &attendant.role, arguments, &error);

@@ -15,7 +15,6 @@
 #include "roles/paths.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,20 +330,11 @@ static int open_root(Run *run, Error *ret_error)
 
 static void on_silence(const char *where, Usec until, void *userdata)
 {
-        Usec ends = clock_wall(&clock_system) + clock_left(&clock_system, until);
-        char text[512], when[CLOCK_UTC_MAX];
+        char text[SOURCES_SILENCE_MAX];
         Run *run = userdata;
 
-        clock_format_utc(ends, when);
-        (void)snprintf(text,
-                sizeof(text),
-                "waits for the metadata service at %s until %.8s UTC (%u min); elsewhere than on "
-                "EC2 name one in AWS_EC2_METADATA_SERVICE_ENDPOINT; 'flocker-bootstrap config "
-                "check FILE' judges a document without one",
-                where,
-                strchr(when, 'T') + 1,
-                (unsigned)(METADATA_TIME / USEC_PER_MINUTE));
-        progress_note(&run->progress, LOG_LEVEL_NOTICE, text);
+        progress_note(
+                &run->progress, LOG_LEVEL_NOTICE, sources_describe_silence(where, until, text));
 }
 
 static int read_settings(Run *run, Error *ret_error)

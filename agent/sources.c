@@ -5,6 +5,9 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #define USER_DATA "user-data"
 
@@ -96,4 +99,24 @@ int sources_read(
         if (r == 0)
                 r = settings_read_texts(ret, sources->texts, ret_error);
         return r < 0 ? r : check_own_role(sources, ret, ret_error);
+}
+
+const char *sources_describe_silence(const char *where, Usec until, char place[SOURCES_SILENCE_MAX])
+{
+        Usec left = clock_left(&clock_system, until);
+        bool long_wait = left > USEC_PER_MINUTE;
+        Usec unit = long_wait ? USEC_PER_MINUTE : USEC_PER_SEC;
+        char when[CLOCK_UTC_MAX];
+
+        clock_format_utc(clock_wall(&clock_system) + left, when);
+        (void)snprintf(place,
+                SOURCES_SILENCE_MAX,
+                "waits for the metadata service at %s until %.8s UTC (%" PRIu64 " %s); elsewhere "
+                "than on EC2 name one in AWS_EC2_METADATA_SERVICE_ENDPOINT; 'flocker-bootstrap "
+                "config check FILE' judges a document without one",
+                where,
+                strchr(when, 'T') + 1,
+                (left + unit - 1) / unit,
+                long_wait ? "min" : "s");
+        return place;
 }

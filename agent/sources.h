@@ -23,3 +23,9 @@ int sources_read(const Sources *sources,
         SettingsBook *ret,
         MetadataIdentity *ret_identity,
         Error *ret_error);
+
+/* For MetadataSilence, what a person is told: "waits for the metadata service at http://… until
+ * 12:34:56 UTC (5 min); …". */
+#define SOURCES_SILENCE_MAX 512U
+const char *sources_describe_silence(
+        const char *where, Usec until, char place[SOURCES_SILENCE_MAX]);

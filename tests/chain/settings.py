@@ -1,6 +1,7 @@
 """Where settings come from, and what is said of those that cannot be: `flocker-bootstrap config`, by hand."""
 
 import base64
+import concurrent.futures
 import contextlib
 import email.mime.multipart
 import email.mime.text
@@ -127,8 +128,8 @@ def test_a_role_that_is_not_the_machines_is_refused(fixture):
 
 
 def said_without_metadata(fixture, port, *words):
-    """What a run says within 5 s to its standard output and error, and when it said the first of it, of an address that stays silent."""
-    process = subprocess.Popen([PROGRAM, "--role=agent", "--node=1", f"--root={fixture.folder}", *words], stdout=subprocess.PIPE,
+    """What the program says within 5 s to its standard output and error, and when it said the first of it, of an address that stays silent."""
+    process = subprocess.Popen([PROGRAM, *words, f"--root={fixture.folder}"], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
                                env={"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"})
     began = time.monotonic()
@@ -169,15 +170,19 @@ def test_a_tag_that_cannot_be_is_named():
 
 def test_who_waits_for_metadata_says_so_once(fixture):
     """Nobody there, and somebody who takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        for port, words in ((free_port(), ()), (free_port(), ("--json",)), (silent.getsockname()[1], ())):
-            said, first = said_without_metadata(fixture, port, *words)
+    run = ("--role=agent", "--node=1")
+    with socket.create_server(("127.0.0.1", 0)) as silent, concurrent.futures.ThreadPoolExecutor() as pool:
+        cases = [(free_port(), run, "5 min"), (free_port(), (*run, "--json"), "5 min"), (silent.getsockname()[1], run, "5 min"),
+                 (free_port(), (*run, "--timeout=60s"), "2[789] s"), (free_port(), ("renew",), "5 min"), (free_port(), ("members", "follow"), "5 min")]
+        for (port, words, span), (said, first) in zip(cases, pool.map(lambda case: said_without_metadata(fixture, case[0], *case[1]), cases)):
             expect(0.9 < first < 3, True, f"{first:.2f} s {said}")
             expect(len(re.findall("waits for the metadata service", said)), 1, said)
-            found = re.search(rf"waits for the metadata service at http://127.0.0.1:{port} until (\d\d:\d\d:\d\d) UTC \(5 min\); elsewhere than on EC2 "
+            found = re.search(rf"waits for the metadata service at http://127.0.0.1:{port} until (\d\d:\d\d:\d\d) UTC \({span}\); elsewhere than on EC2 "
                               "name one in AWS_EC2_METADATA_SERVICE_ENDPOINT; 'flocker-bootstrap config check FILE' judges a document without one", said)
             expect(bool(found), True, said)
-            ends = time.strftime("%H:%M", time.gmtime(time.time() - 5 + 300)), time.strftime("%H:%M", time.gmtime(time.time() - 8 + 300))
+            if words[0] in ("renew", "members"):
+                expect_in(f"flocker-bootstrap {' '.join(words)}: waits for", said)
+            ends = [time.strftime("%H:%M", time.gmtime(time.time() - ago + (300 if span == "5 min" else 30))) for ago in (5, 8)]
             expect(found.group(1)[:5] in ends, True, f"{found.group(1)} {ends}")
 
 
