@@ -245,7 +245,7 @@ int aws_credentials_parse_role(
 
         if (!source)
                 return error_set(ret_error, -ENOMEM, "cannot read %s: %m", where);
-        r = json_parse(where, text, size, &document, ret_error);
+        r = json_parse_secret(where, text, size, &document, ret_error);
         if (r < 0)
                 return r;
 

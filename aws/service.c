@@ -111,7 +111,8 @@ int aws_call_json(AwsSession *session,
                 ret_error);
         if (r != AWS_OK)
                 return r;
-        return json_parse(target, buffer_text(&response.body), response.body.size, ret, ret_error);
+        return json_parse_secret(
+                target, buffer_text(&response.body), response.body.size, ret, ret_error);
 }
 
 static int append_pair(Buffer *form, const char *name, const char *value)

@@ -56,7 +56,18 @@ Json *json_free(Json *json)
         return NULL;
 }
 
-int json_parse(const char *name, const char *text, size_t size, Json **ret, Error *ret_error)
+/* jansson ends most sentences with what it met: up to 20 bytes of the text, in quotes. */
+static const char *describe_fault(json_error_t *error, bool secret)
+{
+        char *quote = secret ? strstr(error->text, " near '") : NULL;
+
+        if (quote)
+                *quote = '\0';
+        return error->text;
+}
+
+static int parse(
+        const char *name, const char *text, size_t size, bool secret, Json **ret, Error *ret_error)
 {
         json_error_t error;
         json_t *json;
@@ -77,10 +88,20 @@ int json_parse(const char *name, const char *text, size_t size, Json **ret, Erro
                         name,
                         error.line < 1 ? 1 : error.line,
                         error.column < 0 ? 0 : error.column,
-                        size == 0 ? "it is empty" : error.text);
+                        size == 0 ? "it is empty" : describe_fault(&error, secret));
 
         *ret = json;
         return 0;
+}
+
+int json_parse(const char *name, const char *text, size_t size, Json **ret, Error *ret_error)
+{
+        return parse(name, text, size, false, ret, ret_error);
+}
+
+int json_parse_secret(const char *name, const char *text, size_t size, Json **ret, Error *ret_error)
+{
+        return parse(name, text, size, true, ret, ret_error);
 }
 
 bool json_is_object(const Json *json)

@@ -25,6 +25,10 @@ DEFINE_CLEANUP(Json *, json_free);
 /* -EBADMSG with "cannot read '<name>': line 3, column 7: …", -ENOMEM. */
 int json_parse(const char *name, const char *text, size_t size, Json **ret, Error *ret_error);
 
+/* Likewise, of a text that holds, or may hold, secrets: the sentence quotes nothing of it. */
+int json_parse_secret(
+        const char *name, const char *text, size_t size, Json **ret, Error *ret_error);
+
 /* What it is; all are false for NULL. */
 bool json_is_object(const Json *json);
 bool json_is_array(const Json *json);

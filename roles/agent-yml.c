@@ -112,7 +112,12 @@ static int fetch_secret(Role *role, Json **ret, Error *ret_error)
                 r = json_get_secret(answer, name, "SecretString", &text, ret_error);
         if (r < 0)
                 return error_prefix(ret_error, r, "cannot fetch the secret '%s'", name);
-        return json_parse(name, secret_data(text), secret_size(text), ret, ret_error);
+        r = json_parse_secret(name, secret_data(text), secret_size(text), ret, ret_error);
+        return r < 0 ? error_append(ret_error,
+                               r,
+                               "; the secret is to be a JSON object with access_key_id and "
+                               "secret_access_key")
+                     : 0;
 }
 
 /* Access keys, where the dataset itself has none. */

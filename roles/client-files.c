@@ -120,7 +120,7 @@ static int put_config(const Home *home, Error *ret_error)
 
         r = file_read(home->fd, PATH_HOME_DOCKER "/config.json", CONFIG_MAX, &was, ret_error);
         if (r == 0)
-                r = json_parse("config.json", buffer_text(&was), was.size, &json, ret_error);
+                r = json_parse_secret("config.json", buffer_text(&was), was.size, &json, ret_error);
         else if (r == -ENOENT)
                 r = (json = json_new_object()) ? 0 : -ENOMEM;
         if (r == 0)

@@ -176,7 +176,7 @@ static int parse_worker(const Secret *text, Worker *ret, Error *ret_error)
         const Json *addresses = NULL;
         int r;
 
-        r = json_parse(WORKER, secret_data(text), secret_size(text), &ret->json, ret_error);
+        r = json_parse_secret(WORKER, secret_data(text), secret_size(text), &ret->json, ret_error);
         if (r == 0)
                 r = json_get_array(ret->json, WORKER, "addresses", &addresses, ret_error);
         if (r == 0)

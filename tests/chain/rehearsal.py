@@ -147,6 +147,21 @@ def test_an_instance_that_flocker_cannot_use_is_named(fixture):
     expect_in("verify: cannot use this instance for Flocker's aws backend: it requires version 2 of the metadata service", done.out)
 
 
+def test_a_dataset_secret_that_is_none_is_told_of_and_not_quoted(fixture):
+    made = json.loads(subprocess.run([TEMPLATE, "create", "--components=flocker", "--agents=1"], capture_output=True, check=True).stdout)
+    path = fixture.folder / "secret.json"
+    for content, part in (("AKIAIOSFODNN7EXAMPLE", "line 1, column 12: invalid token; the secret is to be a JSON object with "),
+                          ('{"access_key_id": "AKIA" "x"}', "line 1, column 28: '}' expected; the secret is to be a JSON object with "),
+                          ('{"access_key_id": "AKIAIOSFODNN7"}', "the member 'secret_access_key' is missing")):
+        made["Resources"]["DatasetSecret"]["Properties"]["SecretString"] = content
+        path.write_text(json.dumps(made))
+        done = rehearse(path, f"--keys={fixture.keys}")
+        expect(done.status, 1, done.out)
+        expect_in("make-flocker-ca: cannot read 'arn:aws:secretsmanager:", done.out)
+        expect_in(part, done.out)
+        expect("AKIA" in done.out + done.err, False, done.out)
+
+
 def test_two_stacks_at_once():
     running = [subprocess.Popen([REHEARSAL, *PLAIN, "-q", f"--stack-name=s{n}"], stdout=subprocess.PIPE, text=True) for n in range(3)]
     for process in running:

@@ -124,6 +124,24 @@ static void what_is_no_json_is_refused_with_its_place(void **state)
         }
 }
 
+static void of_a_secret_nothing_is_quoted(void **state)
+{
+        static const char *const texts[] = {
+                "hush", "{\"a\": \"hush\", \"a\"", "{\"hush\": 1, \"hush\": 2}", "{} hush"};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                Json *json = NULL;
+                Error error = ERROR_INIT;
+
+                assert_int_equal(
+                        json_parse_secret("test.json", texts[i], strlen(texts[i]), &json, &error),
+                        -EBADMSG);
+                assert_says(&error, "cannot read 'test.json': line 1, column ");
+                assert_null(strstr(error.text, "hush"));
+        }
+}
+
 static void deep_nesting_is_refused(void **state)
 {
         char text[1000];
@@ -231,6 +249,7 @@ TESTS_MAIN(cmocka_unit_test(members_are_typed),
         cmocka_unit_test(what_is_found_is_said),
         cmocka_unit_test(a_secret_member_is_never_shown),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
+        cmocka_unit_test(of_a_secret_nothing_is_quoted),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(unknown_members_get_a_hint),
         cmocka_unit_test(what_is_built_is_written_in_order),
