@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DEPTH_MAX   16U
-#define RIGHTS_TIME (60 * USEC_PER_SEC) /* until a role's rights are seen everywhere */
+#define DEPTH_MAX 16U
+#define PATIENCE  (60 * USEC_PER_SEC) /* a role's rights are seen everywhere by then */
 
-static const RetryPolicy rights_policy = {
-        .name = "rights",
+static const RetryPolicy secrets_policy = {
+        .name = "secrets",
         .base = {USEC_PER_SEC, USEC_PER_SEC, USEC_PER_SEC},
-        .cap = 5 * USEC_PER_SEC,
+        .cap = 2 * USEC_PER_SEC,
 };
 
 static int append_node(const YamlNode *node, unsigned depth, Buffer *ret);
@@ -62,32 +62,47 @@ static int append_pair(Buffer *ret, const char *key, const char *value)
         return r == 0 ? yaml_append_quoted(ret, value) : r;
 }
 
-/* One call, asked again while a refusal may be of rights that are not seen yet. */
+/* Rights are not seen yet, the service is busy, a connection broke: another try may help. */
+static bool may_pass(int r, const AwsFault *fault)
+{
+        AwsFaultKind kind = aws_fault_kind(fault);
+
+        if (r != AWS_REFUSED)
+                return http_is_transient(r);
+        return text_starts(fault->code, "AccessDenied") || kind == AWS_FAULT_TRANSIENT ||
+               kind == AWS_FAULT_THROTTLED || kind == AWS_FAULT_EXPIRED_TOKEN;
+}
+
 static int call_secrets(
         Role *role, const char *endpoint, const Json *parameters, Json **ret, Error *ret_error)
 {
-        Usec deadline = usec_min(role->deadline, clock_deadline(role->clock, RIGHTS_TIME));
-        Retry retry = RETRY_INIT(&rights_policy, role->clock, role->random, deadline);
-        AwsFault fault = {};
+        Usec deadline = usec_min(role->step_deadline, clock_deadline(role->clock, PATIENCE));
+        Retry retry = RETRY_INIT(&secrets_policy, role->clock, role->random, deadline);
+        AwsFault fault;
         AwsSession *session;
         int r = role_get_session(role, &session, ret_error);
 
         if (r < 0)
                 return r;
-        for (;;) {
+        do {
+                fault = (AwsFault){};
                 r = aws_call_json(session,
                         &aws_service_secretsmanager,
                         endpoint,
                         "GetSecretValue",
                         parameters,
-                        role->deadline,
+                        deadline,
                         ret,
                         &fault,
                         ret_error);
-                if (r != AWS_REFUSED || !text_starts(fault.code, "AccessDenied") ||
-                        retry_wait(&retry, RETRY_TRANSIENT, 0) != RETRY_AGAIN)
-                        return role_fail(r);
-        }
+        } while (r != AWS_OK && may_pass(r, &fault) &&
+                 retry_wait(&retry, RETRY_TRANSIENT, 0) == RETRY_AGAIN);
+        if (r == AWS_REFUSED && text_starts(fault.code, "AccessDenied"))
+                r = error_append(ret_error,
+                        r,
+                        "; grant this machine's role secretsmanager:GetSecretValue on it, and "
+                        "kms:Decrypt on its key where that is not AWS's own");
+        return role_fail(r);
 }
 
 static int fetch_secret(Role *role, Json **ret, Error *ret_error)
