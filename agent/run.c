@@ -114,11 +114,13 @@ DEFINE_CLEANUP_IN_PLACE(Run, run_done);
 
 /* --- settings --- */
 
-/* By the instance's launch and the stack's time-out; by hand, when that is past, from now. */
+/* By the instance's launch and the stack's time-out; by hand, when that is past, from now. The
+ * client waits for all others, and gives up behind them: who knows the reason is heard first. */
 static Usec find_deadline(const Run *run)
 {
         Usec timeout = run->book.settings.timeout, wall = clock_wall(&clock_system);
-        Usec margin = usec_min(SIGNAL_MARGIN, timeout / 10);
+        Usec margin = usec_min(SIGNAL_MARGIN, timeout / 10) /
+                      (run->book.settings.role == ROLE_CLIENT ? 2 : 1);
         Usec launched = run->identity.launched;
         Usec end = launched + timeout - margin;
 
