@@ -4,7 +4,8 @@
         front.fail("GET", "/bucket/key", status=503, code="SlowDown", times=2)
 
 Rules are matched in order, by method and by a part of the target; each is spent after `times` requests. The
-requests that came are in front.seen, as (method, target, headers).
+requests that came are in front.seen, as (method, target, headers). Where the server is reached otherwise than by an http:// address, `upstream`
+makes a connection to it; with `tls`, an ssl.SSLContext, the proxy itself speaks TLS.
 """
 
 import http.client
@@ -53,8 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any
 
     def ask(self, body):
-        to = urllib.parse.urlsplit(self.server.front.upstream)
-        connection = http.client.HTTPConnection(to.hostname, to.port, timeout=30)
+        connection = self.server.front.connect()
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             connection.putheader(name, value)
@@ -76,13 +76,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Front:
-    def __init__(self, upstream):
-        self.upstream = upstream
+    def __init__(self, upstream, address=("127.0.0.1", 0), tls=None):
+        self.upstream, self.address, self.tls = upstream, address, tls
         self.rules, self.seen = [], []
         self.lock = threading.Lock()
 
     def __enter__(self):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(self.address, Handler)
+        if self.tls:  # the handshake is the connection's thread's
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.server.daemon_threads = True
         self.server.front = self
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
@@ -92,6 +94,12 @@ class Front:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
+
+    def connect(self):
+        if callable(self.upstream):
+            return self.upstream()
+        to = urllib.parse.urlsplit(self.upstream)
+        return http.client.HTTPConnection(to.hostname, to.port, timeout=30)
 
     def clear(self):
         self.rules.clear()
