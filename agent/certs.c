@@ -2,12 +2,9 @@
 
 #include "base/command.h"
 #include "base/file.h"
-#include "base/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 #define PASSPHRASE_MIN 4U
 #define PASSPHRASE_MAX 1023U
@@ -21,14 +18,14 @@ static const Command commands[] = {
 
 int certs_command(int argc, char *argv[])
 {
-        if (argc == 2 && (text_equal(argv[1], "--help") || text_equal(argv[1], "-h"))) {
-                printf("Usage: flocker-bootstrap certs COMMAND …\n\nCommands (each has a --help of "
-                       "its own):\n");
-                command_print(commands, ELEMENTS(commands));
-                return EX_OK;
-        }
-        return command_run(
-                commands, ELEMENTS(commands), "flocker-bootstrap certs", argc - 1, argv + 1);
+        static const CommandGroup group = {
+                .program = "flocker-bootstrap certs",
+                .description = "The certificates of a Flocker and Docker cluster.",
+                .commands = commands,
+                .n_commands = ELEMENTS(commands),
+        };
+
+        return command_run(&group, argc, argv);
 }
 
 int certs_read_passphrase(const char *path, Secret **ret, Error *ret_error)

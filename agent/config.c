@@ -3,7 +3,6 @@
 #include "agent/settings.h"
 #include "agent/sources.h"
 #include "base/command.h"
-#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,12 +99,12 @@ static const Command commands[] = {
 
 int config_command(int argc, char *argv[])
 {
-        if (argc == 2 && (text_equal(argv[1], "--help") || text_equal(argv[1], "-h"))) {
-                printf("Usage: flocker-bootstrap config COMMAND …\n\nCommands (each has a --help "
-                       "of its own):\n");
-                command_print(commands, ELEMENTS(commands));
-                return EX_OK;
-        }
-        return command_run(
-                commands, ELEMENTS(commands), "flocker-bootstrap config", argc - 1, argv + 1);
+        static const CommandGroup group = {
+                .program = "flocker-bootstrap config",
+                .description = "What this machine is told to become, and by whom.",
+                .commands = commands,
+                .n_commands = ELEMENTS(commands),
+        };
+
+        return command_run(&group, argc, argv);
 }

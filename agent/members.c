@@ -2,7 +2,6 @@
 
 #include "agent/attendant.h"
 #include "base/command.h"
-#include "base/text.h"
 #include "host/systemd.h"
 #include "roles/classic.h"
 #include "roles/paths.h"
@@ -104,12 +103,12 @@ static const Command commands[] = {
 
 int members_command(int argc, char *argv[])
 {
-        if (argc == 2 && (text_equal(argv[1], "--help") || text_equal(argv[1], "-h"))) {
-                printf("Usage: flocker-bootstrap members COMMAND …\n\nCommands (each has a --help "
-                       "of its own):\n");
-                command_print(commands, ELEMENTS(commands));
-                return EX_OK;
-        }
-        return command_run(
-                commands, ELEMENTS(commands), "flocker-bootstrap members", argc - 1, argv + 1);
+        static const CommandGroup group = {
+                .program = "flocker-bootstrap members",
+                .description = "Classic Swarm's members, on control.",
+                .commands = commands,
+                .n_commands = ELEMENTS(commands),
+        };
+
+        return command_run(&group, argc, argv);
 }

@@ -4,22 +4,36 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #define COMMANDS_MAX 32U
 
-static int refuse_command(
-        const Command *commands, size_t n_commands, const char *program, const char *name)
+static void print_group(const CommandGroup *group)
+{
+        printf("Usage: ");
+        if (group->otherwise)
+                printf("%s %s\n       ", group->program, group->usage);
+        printf("%s COMMAND …\n\n%s\n\nCommands (each has a --help of its own):\n",
+                group->program,
+                group->description);
+        for (size_t i = 0; i < group->n_commands; i++)
+                printf("  %-12s  %s\n", group->commands[i].name, group->commands[i].summary);
+        if (group->version)
+                printf("  %-12s  %s\n", "--version", "show the version");
+}
+
+static int refuse_command(const CommandGroup *group, const char *name)
 {
         const char *known[COMMANDS_MAX + 1] = {};
         const char *nearest;
 
-        for (size_t i = 0; i < n_commands && i < COMMANDS_MAX; i++)
-                known[i] = commands[i].name;
+        for (size_t i = 0; i < group->n_commands && i < COMMANDS_MAX; i++)
+                known[i] = group->commands[i].name;
         nearest = text_nearest(name, known);
         (void)fprintf(stderr,
                 "%s: cannot run '%s': there is no such command%s%s%s; --help lists them\n",
-                program,
+                group->program,
                 name,
                 nearest ? " (did you mean '" : "",
                 nearest ? nearest : "",
@@ -27,24 +41,43 @@ static int refuse_command(
         return EX_USAGE;
 }
 
-int command_run(
-        const Command *commands, size_t n_commands, const char *program, int argc, char *argv[])
+/* An option, or a path: no name of a command. */
+static bool is_other(const char *word)
 {
-        if (argc < 1) {
-                (void)fprintf(stderr, "%s: expected a command; --help lists them\n", program);
-                return EX_USAGE;
-        }
-
-        for (size_t i = 0; i < n_commands; i++)
-                if (text_equal(commands[i].name, argv[0]))
-                        return commands[i].run(argc, argv);
-        return refuse_command(commands, n_commands, program, argv[0]);
+        return word[0] == '-' || strpbrk(word, "./");
 }
 
-void command_print(const Command *commands, size_t n_commands)
+int command_run(const CommandGroup *group, int argc, char *argv[])
 {
-        for (size_t i = 0; i < n_commands; i++)
-                printf("  %-12s  %s\n", commands[i].name, commands[i].summary);
+        const char *first = argc > 1 ? argv[1] : NULL;
+
+        if (!first) {
+                (void)fprintf(
+                        stderr, "%s: expected a command; --help lists them\n", group->program);
+                return EX_USAGE;
+        }
+        if (text_equal(first, "--help") || text_equal(first, "-h")) {
+                print_group(group);
+                return EX_OK;
+        }
+        if (group->version && text_equal(first, "--version")) {
+                printf("%s %s\n", group->program, group->version);
+                return EX_OK;
+        }
+        for (size_t i = 0; i < group->n_commands; i++)
+                if (text_equal(group->commands[i].name, first))
+                        return group->commands[i].run(argc - 1, argv + 1);
+        return group->otherwise && is_other(first) ? group->otherwise(argc, argv)
+                                                   : refuse_command(group, first);
+}
+
+int command_end(const char *program, int status)
+{
+        if ((fflush(stdout) != 0 || ferror(stdout)) && status == EX_OK) {
+                (void)fprintf(stderr, "%s: cannot write to standard output: %m\n", program);
+                return EX_IOERR;
+        }
+        return status;
 }
 
 static void print_help(const CommandLine *line)
@@ -81,14 +114,7 @@ CommandParsed command_parse(const CommandLine *line,
         Error error = ERROR_INIT;
         int operands, r;
 
-        r = option_parse(line->options,
-                line->n_options,
-                OPTION_ANYWHERE,
-                argc,
-                argv,
-                place,
-                &operands,
-                &error);
+        r = option_parse(line->options, line->n_options, argc, argv, place, &operands, &error);
         if (r == 0 && *help) {
                 print_help(line);
                 *ret_status = EX_OK;

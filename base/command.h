@@ -14,13 +14,26 @@ typedef struct Command {
         int (*run)(int argc, char *argv[]);
 } Command;
 
-/* Runs the command that argv[0] names; an unknown one, or none, is EX_USAGE with a sentence on
- * stderr that names the nearest. `program` stands in front of it ("flocker-bootstrap certs"). */
-int command_run(
-        const Command *commands, size_t n_commands, const char *program, int argc, char *argv[]);
+/* Commands under one name: a program's, or those of a command that has several. */
+typedef struct CommandGroup {
+        const char *program;     /* "flocker-bootstrap certs": in front of every sentence */
+        const char *description; /* what they are for, for --help; lines of at most 80 columns */
+        const Command *commands;
+        size_t n_commands;
+        const char *version; /* a program's, for --version; NULL: none is told */
 
-/* "  certs     make, show, judge and renew certificates" for each, to stdout. */
-void command_print(const Command *commands, size_t n_commands);
+        /* What options, or a path, do without a command; NULL: there is nothing of the kind. */
+        int (*otherwise)(int argc, char *argv[]);
+        const char *usage; /* of that: "[OPTION…] [TEMPLATE]" */
+} CommandGroup;
+
+/* Runs the command that argv[1] names; --help lists them. An unknown one, or none, is EX_USAGE with
+ * a sentence on stderr that names the nearest. */
+int command_run(const CommandGroup *group, int argc, char *argv[]);
+
+/* A program's own end: output that could not be written (a full disk behind a pipe or a
+ * redirection) is a failure of the program. */
+int command_end(const char *program, int status);
 
 /* How a command is called. */
 typedef struct CommandLine {

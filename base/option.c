@@ -126,16 +126,10 @@ static int put_value(const Option *option, const char *text, void *place, Error 
 }
 
 /* The tables of getopt_long(3), made from ours. */
-static void make_getopt_tables(const Option *options,
-        size_t n_options,
-        OptionMode mode,
-        struct option *longs,
-        char *letters)
+static void make_getopt_tables(
+        const Option *options, size_t n_options, struct option *longs, char *letters)
 {
-        *letters++ = mode == OPTION_STOP_AT_OPERAND ? '+' : ':';
-        if (mode == OPTION_STOP_AT_OPERAND)
-                *letters++ = ':';
-
+        *letters++ = ':';
         for (size_t i = 0; i < n_options; i++) {
                 bool valued = options[i].type != OPTION_FLAG;
 
@@ -205,7 +199,6 @@ static int check_required(
 
 int option_parse(const Option *options,
         size_t n_options,
-        OptionMode mode,
         int argc,
         char *argv[],
         void *place,
@@ -221,7 +214,7 @@ int option_parse(const Option *options,
                 return error_set(
                         ret_error, -EINVAL, "cannot use more than %u options", OPTIONS_MAX);
 
-        make_getopt_tables(options, n_options, mode, longs, letters);
+        make_getopt_tables(options, n_options, longs, letters);
         use_dashes(argc, argv);
         opterr = 0;
         optind = 0; /* glibc: start anew, also behind another table's parse */

@@ -7,7 +7,7 @@
  *         };
  *
  * GNU spelling (--name=value, --name value, -n value, "--" ends options). A '_' in a long name is
- * taken for a '-'. Options may stand behind operands unless OPTION_STOP_AT_OPERAND is given.
+ * taken for a '-'. Options may stand behind operands.
  */
 
 #pragma once
@@ -45,18 +45,12 @@ typedef struct Option {
         bool required;
 } Option;
 
-typedef enum OptionMode {
-        OPTION_ANYWHERE,        /* options and operands mixed; operands are moved to the end */
-        OPTION_STOP_AT_OPERAND, /* the first operand is a subcommand: the rest is its own */
-} OptionMode;
-
 /* argv[0] is the program's or the subcommand's name. Fills `place`; *ret_operands is the index of
- * the first operand in argv. -EINVAL with the sentence: unknown option (with the nearest known
- * one), missing or malformed value (with what was expected), an option twice, a required one
- * missing. */
+ * the first operand in argv, where they are moved to the end. -EINVAL with the sentence: unknown
+ * option (with the nearest known one), missing or malformed value (with what was expected), an
+ * option twice, a required one missing. */
 int option_parse(const Option *options,
         size_t n_options,
-        OptionMode mode,
         int argc,
         char *argv[],
         void *place,

@@ -2,18 +2,11 @@
 
 #include "base/command.h"
 #include "base/digest.h"
-#include "base/file.h"
-#include "base/folder.h"
-#include "base/option.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "rehearsal/play.h"
 #include "rehearsal/rehearse.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sysexits.h>
 
 static const Command commands[] = {
         {"run",
@@ -27,48 +20,29 @@ static const Command commands[] = {
                 rehearse_diff},
 };
 
-static int print_help(void)
+static int run(const CommandGroup *group, int argc, char *argv[])
 {
-        printf("Usage: flocker-rehearsal [OPTION…] [TEMPLATE]\n"
-               "       flocker-rehearsal COMMAND …\n"
-               "\n"
-               "Runs a CloudFormation template on this machine: an embedded cloud with nothing to "
-               "sign up for.\n"
-               "\n"
-               "Commands (each has a --help of its own):\n");
-        command_print(commands, ELEMENTS(commands));
-        printf("  %-12s  %s\n", "--version", "show the version");
-        return EX_OK;
-}
-
-static int run(int argc, char *argv[])
-{
-        const char *first = argc > 1 ? argv[1] : "";
-
-        if (text_equal(first, "as")) /* a part of a machine: see rehearsal/play.h */
+        if (argc < 2)
+                return rehearse_run(argc, argv);
+        if (text_equal(argv[1], "as")) /* a part of a machine: see rehearsal/play.h */
                 return play_main(argc - 1, argv + 1);
-        if (text_equal(first, "--help") || text_equal(first, "-h"))
-                return print_help();
-        if (text_equal(first, "--version")) {
-                printf("flocker-rehearsal %s\n", VERSION);
-                return EX_OK;
-        }
-        for (size_t i = 0; i < ELEMENTS(commands); i++)
-                if (text_equal(commands[i].name, first))
-                        return commands[i].run(argc - 1, argv + 1);
-        return rehearse_run(argc, argv);
+        return command_run(group, argc, argv);
 }
 
 int main(int argc, char *argv[])
 {
-        int status;
+        static const CommandGroup group = {
+                .program = "flocker-rehearsal",
+                .description = "Runs a CloudFormation template on this machine: an embedded cloud "
+                               "with nothing to sign up for.",
+                .commands = commands,
+                .n_commands = ELEMENTS(commands),
+                .version = VERSION,
+                .otherwise = rehearse_run,
+                .usage = "[OPTION…] [TEMPLATE]",
+        };
 
         digest_init();
         (void)signal(SIGPIPE, SIG_IGN);
-        status = run(argc, argv);
-        if (fflush(stdout) != 0 && status == EX_OK) {
-                (void)fprintf(stderr, "flocker-rehearsal: cannot write to standard output: %m\n");
-                return EX_IOERR;
-        }
-        return status;
+        return command_end(group.program, run(&group, argc, argv));
 }

@@ -211,7 +211,7 @@ def test_bad_input_is_a_sentence_and_a_code():
         expect_in("line 2, column 1: a tab cannot be indentation", rehearse(path).err)
     for words, status, part in ((("--fault=Nobody:signal:kill", *PLAIN), 64, "the template has no instance 'Nobody'"),
                                 (("--fault=ControlNode:signal:burn", *PLAIN), 64, "there is no kind 'burn' of steps; there are kill, hang, fail"),
-                                (("--agents=0",), 64, "--agents"), (("/nonexistent.json",), 66, "/nonexistent.json"),
+                                (("--agents=0",), 64, "--agents"), (("/nonexistent.json",), 66, "/nonexistent.json"), (("sreve",), 64, "did you mean 'serve'?"),
                                 (("--parameter=Nothing=1", *PLAIN), 64, "Nothing"),
                                 (("--keys=/nonexistent", *PLAIN), 66, "cannot use '--keys=/nonexistent': No such file or directory"),
                                 (("--timeline=/nonexistent/t.svg", *PLAIN), 66, "cannot use '--timeline=/nonexistent/t.svg'")):

@@ -28,8 +28,7 @@ static const Option options[] = {
         {"kind", 0, OPTION_CHOICE, "K", "kind", offsetof(Arguments, kind), .choices = kinds},
 };
 
-static int
-parse(OptionMode mode, const char *const *words, Arguments *arguments, int *operands, Error *error)
+static int parse(const char *const *words, Arguments *arguments, int *operands, Error *error)
 {
         static char texts[16][64];
         static char *argv[17];
@@ -43,8 +42,7 @@ parse(OptionMode mode, const char *const *words, Arguments *arguments, int *oper
         }
         argv[argc] = NULL;
         *arguments = (Arguments){};
-        return option_parse(
-                options, ELEMENTS(options), mode, argc, argv, arguments, operands, error);
+        return option_parse(options, ELEMENTS(options), argc, argv, arguments, operands, error);
 }
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -56,18 +54,17 @@ static void every_type_is_read(void **state)
         int operands;
 
         (void)state;
-        assert_int_equal(parse(OPTION_ANYWHERE,
-                                 WORDS("a",
-                                         "--out=x",
-                                         "-n",
-                                         "7",
-                                         "--before",
-                                         "12h",
-                                         "--kind=ecdsa",
-                                         "--force_role",
-                                         "--label=1",
-                                         "--label=2",
-                                         "b"),
+        assert_int_equal(parse(WORDS("a",
+                                       "--out=x",
+                                       "-n",
+                                       "7",
+                                       "--before",
+                                       "12h",
+                                       "--kind=ecdsa",
+                                       "--force_role",
+                                       "--label=1",
+                                       "--label=2",
+                                       "b"),
                                  &arguments,
                                  &operands,
                                  &error),
@@ -82,22 +79,6 @@ static void every_type_is_read(void **state)
         assert_int_equal(operands, 10); /* a and b were moved behind */
 }
 
-static void a_subcommand_keeps_its_options(void **state)
-{
-        Arguments arguments;
-        Error error = ERROR_INIT;
-        int operands;
-
-        (void)state;
-        assert_int_equal(parse(OPTION_STOP_AT_OPERAND,
-                                 WORDS("--out=x", "certs", "--unknown"),
-                                 &arguments,
-                                 &operands,
-                                 &error),
-                0);
-        assert_int_equal(operands, 2);
-}
-
 static void help_needs_nothing_else(void **state)
 {
         Arguments arguments;
@@ -105,7 +86,7 @@ static void help_needs_nothing_else(void **state)
         int operands;
 
         (void)state;
-        assert_int_equal(parse(OPTION_ANYWHERE, WORDS("--help"), &arguments, &operands, &error), 0);
+        assert_int_equal(parse(WORDS("--help"), &arguments, &operands, &error), 0);
         assert_true(arguments.help);
 }
 
@@ -138,14 +119,11 @@ static void what_is_wrong_is_named(void **state)
                 Error error = ERROR_INIT;
                 int operands;
 
-                assert_int_equal(
-                        parse(OPTION_ANYWHERE, cases[i].words, &arguments, &operands, &error),
-                        -EINVAL);
+                assert_int_equal(parse(cases[i].words, &arguments, &operands, &error), -EINVAL);
                 assert_says(&error, cases[i].sentence);
         }
 }
 
 TESTS_MAIN(cmocka_unit_test(every_type_is_read),
-        cmocka_unit_test(a_subcommand_keeps_its_options),
         cmocka_unit_test(help_needs_nothing_else),
         cmocka_unit_test(what_is_wrong_is_named))
