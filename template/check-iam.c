@@ -238,14 +238,8 @@ static void tell_unknown(Check *check,
                 check->failure = -ENOMEM;
                 return;
         }
-        for (char *name = names; *name && count < ACTIONS_MAX;) {
-                size_t length = strcspn(name, " ");
-
+        for (char *rest = names, *name; count < ACTIONS_MAX && (name = strsep(&rest, " "));)
                 known[count++] = name;
-                name += length;
-                if (*name)
-                        *name++ = '\0';
-        }
         nearest = text_nearest(strchr(action->text, ':') + 1, known);
         check_tell(check,
                 action,
