@@ -1,5 +1,5 @@
-"""The client's verify, where control's engine and Flocker's control service answer through proxies that fail: what passes is asked again, what
-is final is said at once."""
+"""The client's verify, where control's engine and Flocker's control service answer through proxies that fail: what passes is asked
+again, what is final is said at once."""
 
 import contextlib
 import http.client
@@ -26,7 +26,7 @@ def mint(folder, authority, address):
     for words in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=front",
                    "-keyout", folder / "key.pem", "-out", folder / "request.pem"],
                   ["x509", "-req", "-in", folder / "request.pem", "-CA", authority / "ca.pem", "-CAkey", authority / "ca-key.pem",
-                   "-CAcreateserial", "-CAserial", folder / "serial", "-days", "1", "-extfile", folder / "names", "-out", folder / "cert.pem"]):
+                   "-set_serial", "99", "-days", "1", "-extfile", folder / "names", "-out", folder / "cert.pem"]):
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
     return serve_with(folder / "cert.pem", folder / "key.pem")
 
@@ -63,7 +63,8 @@ def setup():
     with temporary() as name, Serve(3) as cloud:
         folder, (control, agent, client) = pathlib.Path(name), cloud.machines
         dataset = folder / "control.yml"
-        dataset.write_text(f"#!/usr/bin/flocker-bootstrap --role=control\nstore: {STORE}\ndataset: {{backend: loopback, root_path: /srv/loop}}\n")
+        dataset.write_text(f"#!/usr/bin/flocker-bootstrap --role=control\nstore: {STORE}\n"
+                           "dataset: {backend: loopback, root_path: /srv/loop}\n")
         for machine, role, words in ((control, "control", (f"--keys={make_keys(folder / 'keys', 5)}",)), (agent, "agent", ("--node=1",)),
                                      (client, "client", ("--until=install-client",))):
             found = machine.run(role, *WORDS, *words, document=dataset if role == "control" else None)
