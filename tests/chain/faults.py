@@ -9,14 +9,17 @@ import re
 import subprocess
 import types
 
-from cloud import REHEARSAL, Serve, rehearse, temporary
+from cloud import REHEARSAL, Serve, make_keys, rehearse, temporary
 from documents import hold
 from tap import expect, expect_in, main
 
 TEMPLATE = pathlib.Path(REHEARSAL).parent.parent / "template/flocker-template"
 AT_ONCE, STEP, HALF, DEADLINE, TIMEOUT = "at once", "at the step's time-out", "at half the stack's time-out", "at the deadline", "at the stack's time-out"
-# Seconds; the stack's time-out is 60, a step's 6. A wait of at most 2 s that would end behind a deadline is not begun.
-SPANS = {AT_ONCE: (0, 15), STEP: (4, 25), HALF: (28, 45), DEADLINE: (50, 60), TIMEOUT: (60, 66)}
+# Seconds. The deadline is a tenth of the time-out before it, from a launch whose time is told in whole seconds. A retry's wait that would end
+# behind a deadline is not begun, and the longest is one of 2 s: retry_policy_request's second when throttled, the cap of metadata and secrets.
+STACK_TIME, STEP_TIME, LONGEST_WAIT, LAUNCH_ROUNDED = 60, 6, 2, 1
+SPANS = {AT_ONCE: (0, 15), STEP: (STEP_TIME - LONGEST_WAIT, 25), HALF: (STACK_TIME / 2 - LONGEST_WAIT, 45),
+         DEADLINE: (STACK_TIME * 0.9 - LONGEST_WAIT - LAUNCH_ROUNDED, STACK_TIME), TIMEOUT: (STACK_TIME, STACK_TIME + 6)}
 
 # The fault, when the stack knows, a symptom for a person, a remedy.
 FAILURES = [
@@ -35,6 +38,9 @@ FAILURES = [
     ("s3:docker/manifest.json:stale", DEADLINE, "what was written is not seen", "did control publish it? its events and its console say"),
     ("s3:docker/manifest.json:truncate", DEADLINE, "answers of S3 are cut short", "a proxy on the way"),
     ("s3:docker/ca.pem:corrupt", AT_ONCE, "an object is not what was written", "who else writes into the store? delete the store's prefix, and the stack again"),
+    ("s3:swarm/worker.json:stale", DEADLINE, "one agent does not see what it waits for", "the agent's event is the first; the client, which waits for it, gives up a little later"),
+    ("secrets:*:deny", DEADLINE, "the role may not read the dataset's secret", "the role's policy, the secret's own, and its key's"),
+    ("secrets:*:status=503", DEADLINE, "Secrets Manager is overloaded", "AWS's health page; then the stack again"),
     ("metadata:*:refuse", HALF, "no metadata service", "HttpEndpoint of the instance's metadata options; a firewall on the machine"),
     ("metadata:*:hang", HALF, "the metadata token does not come", "HttpPutResponseHopLimit, where the program runs in a container"),
     ("metadata:document:corrupt", AT_ONCE, "metadata are damaged", "what stands between machine and metadata service: there should be nothing"),
@@ -50,6 +56,8 @@ RECOVERIES = [
     ("s3:*:throttle:5", "S3 asks for fewer requests, then is content"),
     ("s3:*:skew", "the machine's clock is an hour off: it is corrected by the answers' date"),
     ("s3:docker/manifest.json:stale:3", "what was written is seen late"),
+    ("secrets:*:throttle:5", "Secrets Manager asks for fewer requests, then is content"),
+    ("secrets:*:reset:4", "connections to Secrets Manager break"),
     ("metadata:*:status=503:3", "the metadata service is late"),
     ("metadata:document:truncate:1", "metadata are cut short once"),
     ("signal:*:throttle:2", "the handle is slow to take the signal"),
@@ -62,28 +70,34 @@ def settle(text):
                           (r"http://127\.[\d.]+:\d+/flocker-clusterconfig-\w+/\w+/", "S3/"), (r"http://127\.[\d.]+:\d+", "http://ADDRESS"),
                           (r"127\.\d+\.\d+\.\d+", "ADDRESS"), (r"i-0[0-9a-f]{16}", "INSTANCE"), (r"\(request [0-9A-F]{16}\)", "(request ID)"),
                           (r"\b\d+(\.\d+)? m?s\b", "TIME"), (r"port \d+", "port N"), (r"[\w+/]{43}=", "HASH"),
-                          (r"(line \d+), column \d+: .*", r"\1: …")):
+                          (r"(line \d+), column \d+: .*", r"\1: …"),
+                          (r"[\w-]+: cannot \w+ 'STORE/[^']+': (?=cannot read meta-data/iam/)", "STEP: ")):  # of who is the first to need them
         text = re.sub(pattern, word, text)
     return text
 
 
-def strike(template, fault):
-    found = rehearse("--parameter=Timeout=60", f"--fault={fault}", template, seconds=100)
+def strike(words, fault):
+    found = rehearse(f"--parameter=Timeout={STACK_TIME}", f"--fault={fault}", *words, seconds=100)
     failed = re.search(r"^ *([\d.]+) s  CREATE_FAILED +AWS::CloudFormation::WaitCondition +\S+  (.*)", found.out, re.M)
     return types.SimpleNamespace(out=found.out + found.err, status=found.status, at=failed and float(failed[1]), reason=failed and failed[2])
 
 
+def write_template(path, components):
+    made = json.loads(subprocess.run([TEMPLATE, "create", f"--components={components}", "--agents=1"], check=True, capture_output=True).stdout)
+    made["Parameters"]["Timeout"]["MinValue"] = 5
+    path.write_text(json.dumps(made).replace("\\nsignal: ", f"\\nstep-timeout: {STEP_TIME}s\\nsignal: "))
+    return path
+
+
 @contextlib.contextmanager
 def setup():
-    """All of them, some at a time: most of them do nothing but wait."""
-    with temporary() as folder, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        made = json.loads(subprocess.run([TEMPLATE, "create", "--components=docker,swarm", "--agents=1"], check=True, capture_output=True).stdout)
-        made["Parameters"]["Timeout"]["MinValue"] = 5
-        template = pathlib.Path(folder) / "template.json"
-        template.write_text(json.dumps(made).replace("\\nsignal: ", "\\nstep-timeout: 6s\\nsignal: "))
+    """All of them, some at a time: most of them do nothing but wait. Who asks for a secret is Flocker's aws backend."""
+    with temporary() as folder, concurrent.futures.ThreadPoolExecutor(10) as pool:
+        plain = [write_template(pathlib.Path(folder) / "plain.json", "docker,swarm")]
+        flocker = [write_template(pathlib.Path(folder) / "flocker.json", "flocker"), "--keys=" + make_keys(f"{folder}/keys", 5)]
         long = [one[0] for one in FAILURES if one[1] in (HALF, DEADLINE, TIMEOUT)]
         faults = long + [one[0] for one in FAILURES + RECOVERIES if one[0] not in long]
-        results = {fault: pool.submit(strike, template, fault) for fault in faults}
+        results = {fault: pool.submit(strike, flocker if fault.startswith("secrets:") else plain, fault) for fault in faults}
         concurrent.futures.wait(results.values())
         yield results
 
@@ -134,6 +148,18 @@ def test_the_table_of_them(results):
     hold("troubleshooting.md", "failures", lines)
     hold("troubleshooting.md", "recoveries", ["| fault of the rehearsal | what passes |", "|---|---|"] + [
         f"| `{fault}` | {symptom} |" for fault, symptom in RECOVERIES])
+
+
+def test_who_knows_the_reason_is_heard_before_who_waits_for_it(results):
+    reason = results["s3:swarm/worker.json:stale"].result().reason
+    expect_in("received failed message: 'agent 1 (i-", reason)
+    expect_in("join-swarm: cannot go on without 's3://", reason)
+
+
+def test_each_kind_that_there_is_has_been_struck(results):
+    told = [rehearse(f"--fault={where}:x:boom", "--components=docker").err for where in ("ControlNode", "s3", "secrets", "signal", "metadata")]
+    there = {kind.partition("=")[0] for text in told for kind in re.findall(r"[a-z]+(?:=\w+)?", text.partition("there are ")[2])}
+    expect({re.split("[:=]", one[0])[2] for one in FAILURES + RECOVERIES}, there)
 
 
 def test_many_in_a_file(results):
