@@ -25,8 +25,8 @@ typedef struct Source {
 static const Source control_files[] = {
         {"cluster.crt", PATH_FLOCKER_CA "/cluster.crt"},
         {"cluster.key", PATH_FLOCKER_CA "/cluster.key"},
-        {"control-service.crt", PATH_BUNDLES "/control/control-service.crt"},
-        {"control-service.key", PATH_BUNDLES "/control/control-service.key"},
+        {"control-service.crt", PATH_CONTROL_SET "/control-service.crt"},
+        {"control-service.key", PATH_CONTROL_SET "/control-service.key"},
 };
 
 static const Source agent_files[] = {
@@ -105,16 +105,25 @@ static int is_whole(
         return 0;
 }
 
+static int control_is_installed(Role *role, bool *ret, Error *ret_error)
+{
+        return is_whole(role,
+                PATH_FLOCKER "/control-service.crt",
+                PATH_FLOCKER "/control-service.key",
+                ret,
+                ret_error);
+}
+
 int step_flocker_is_installed(Role *role, bool *ret, Error *ret_error)
 {
         int r;
 
-        if (is_control(role))
-                return is_whole(role,
-                        PATH_FLOCKER "/control-service.crt",
-                        PATH_FLOCKER "/control-service.key",
-                        ret,
-                        ret_error);
+        if (is_control(role)) { /* and a kill has not kept a second copy of its key */
+                r = control_is_installed(role, ret, ret_error);
+                *ret = *ret && !files_are_there(role->root_fd,
+                                       (const char *const[]){PATH_CONTROL_SET, NULL});
+                return r;
+        }
         r = is_whole(role, PATH_FLOCKER "/node.crt", PATH_FLOCKER "/node.key", ret, ret_error);
         if (r == 0 && *ret)
                 r = is_whole(role,
@@ -211,15 +220,18 @@ static int install_control(Role *role, Error *ret_error)
 {
         FileContent files[FILES_MAX];
         Buffer contents[ELEMENTS(control_files)];
+        bool installed;
         int r;
 
         for (size_t i = 0; i < ELEMENTS(contents); i++)
                 contents[i] = BUFFER_INIT(MANIFEST_OBJECT_MAX);
-        r = take_from_disk(role, contents, files, ret_error);
-        if (r == 0)
+        r = control_is_installed(role, &installed, ret_error);
+        if (r == 0 && !installed)
+                r = take_from_disk(role, contents, files, ret_error);
+        if (r == 0 && !installed)
                 r = replace_folder(role, files, ELEMENTS(control_files), ret_error);
         if (r == 0)
-                r = folder_remove(role->root_fd, PATH_BUNDLES "/control", ret_error);
+                r = folder_remove(role->root_fd, PATH_CONTROL_SET, ret_error);
         for (size_t i = 0; i < ELEMENTS(contents); i++)
                 buffer_done(&contents[i]);
         return r;

@@ -19,7 +19,6 @@
 #define CA_CERTIFICATE PATH_FLOCKER_CA "/cluster.crt"
 #define CA_KEY         PATH_FLOCKER_CA "/cluster.key"
 #define AGENT_YML      PATH_FLOCKER_CA "/agent.yml"
-#define CONTROL_SET    PATH_BUNDLES "/control"
 #define AGENT_YML_MAX  (64U * 1024U)
 #define NAME_MAX_BYTES 64U
 #define PATH_MAX_BYTES 256U
@@ -318,7 +317,7 @@ static int provide_bundle(Role *role, const Pair *ca, int64_t number, Error *ret
 }
 
 static const Bundle control_bundle = {
-        .path = CONTROL_SET, .files = {"control-service"}, .n_files = 1};
+        .path = PATH_CONTROL_SET, .files = {"control-service"}, .n_files = 1};
 
 static int make_control_set(Role *role, const Pair *ca, Error *ret_error)
 {

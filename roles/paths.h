@@ -9,7 +9,8 @@
 #define PATH_INSTANCE      PATH_STATE "/instance.json"
 #define PATH_DOCKER_CA     PATH_STATE "/docker-ca"
 #define PATH_FLOCKER_CA    PATH_STATE "/flocker-ca"
-#define PATH_BUNDLES       PATH_STATE "/bundles" /* Flocker sets that are not in the store yet */
+#define PATH_BUNDLES       PATH_STATE "/bundles"   /* Flocker sets that are not in the store yet */
+#define PATH_CONTROL_SET   PATH_BUNDLES "/control" /* control's own, until it is installed */
 #define PATH_DOCKER_BEFORE PATH_STATE "/docker-before" /* its configuration as it was */
 #define PATH_MEMBERS       PATH_STATE "/swarm"      /* classic: the manager's member file and TLS */
 #define PATH_CLIENT_TLS    PATH_STATE "/client-tls" /* the client's Docker certificate */

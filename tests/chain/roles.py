@@ -219,18 +219,20 @@ def test_a_kill_of_everything_is_mended_too(fixture):
 
 
 def test_a_set_whose_removal_was_cut_short_has_left_already(fixture):
-    """It is taken off the disk, file by file, when it is in the store."""
+    """It is taken off the disk, file by file, when it is in the store, or control's own in /etc/flocker."""
     with Serve(1) as cloud:
         control = cloud.machines[0]
         words = ["--agents=1", f"--keys={fixture.keys}"]
         document = write_document(fixture, "control", "short.yml")
         expect(finish(control.start("--role=control", *words, document=document)).status, 0)
-        rest = control.root / "var/lib/flocker-bootstrap/bundles/flocker/nodes/1"
-        rest.mkdir(0o700, parents=True)
-        (rest / "node.key").write_text("what is left of it")
+        bundles = control.root / "var/lib/flocker-bootstrap/bundles"
+        rests = [bundles / "flocker/nodes/1/node.key", bundles / "control/control-service.key"]
+        for rest in rests:
+            rest.parent.mkdir(0o700, parents=True)
+            rest.write_text("what is left of it")
         published = cloud.aws("s3", "cp", f"{STORE}/flocker/nodes/1/node.key", "-")
         found = finish(control.start("--role=control", *words, document=document))
-        expect((found.status, rest.exists()), (0, False), found.out)
+        expect((found.status, [rest.parent.exists() for rest in rests]), (0, [False, False]), found.out)
         expect(cloud.aws("s3", "cp", f"{STORE}/flocker/nodes/1/node.key", "-"), published)
 
 
