@@ -9,7 +9,6 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -18,12 +17,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_FD      3
-#define STREAM_IN_MAX (4U * 1024U * 1024U) /* bytes that a peer may have sent ahead */
+#define READY_FD       3
+#define STREAM_IN_MAX  (4U * 1024U * 1024U) /* bytes that a peer may have sent ahead */
+#define STREAM_OUT_MAX (1U * 1024U * 1024U) /* that are passed on ahead of what it takes */
 
 struct EventLoop {
         struct event_base *base;
@@ -69,6 +68,7 @@ struct EventStream {
         EventListener *listener;
         EventStream *next;
         void *connection;
+        int error; /* why it ended; 0: none */
         bool closing;
 };
 
@@ -335,49 +335,7 @@ EventChild *event_child_free(EventChild *child)
         return NULL;
 }
 
-/* --- sockets --- */
-
-int event_bind_unix(const char *path, int *ret_fd, Error *ret_error)
-{
-        _cleanup_(free) char *folder = text_copy(path);
-        const char *name = strrchr(path, '/');
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        _cleanup_(close) int folder_fd = -1, fd = -1;
-
-        folder_fd = folder ? open(dirname(folder), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        (void)snprintf(address.sun_path,
-                sizeof(address.sun_path),
-                "/proc/self/fd/%d%s",
-                folder_fd,
-                name ? name : "");
-        if (folder_fd < 0 || fd < 0 || (unlink(path) < 0 && errno != ENOENT) ||
-                bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-                listen(fd, SOMAXCONN) < 0)
-                return error_set(ret_error, -errno, "cannot listen on '%s': %m", path);
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-int event_bind_tcp(const char *address, unsigned port, int *ret_fd, Error *ret_error)
-{
-        struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-        _cleanup_(close) int fd = -1;
-        int one = 1;
-
-        if (inet_pton(AF_INET, address, &where.sin_addr) != 1)
-                return error_set(ret_error,
-                        -EINVAL,
-                        "cannot listen on '%s': it is no IPv4 address",
-                        address);
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
-                bind(fd, (struct sockaddr *)&where, sizeof(where)) < 0 || listen(fd, SOMAXCONN) < 0)
-                return error_set(ret_error, -errno, "cannot listen on '%s:%u': %m", address, port);
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
+/* --- streams --- */
 
 static void stream_free(EventStream *stream)
 {
@@ -404,15 +362,45 @@ static void on_written(struct bufferevent *bufferevent, void *userdata)
 {
         EventStream *stream = userdata;
 
-        if (stream->closing && evbuffer_get_length(bufferevent_get_output(bufferevent)) == 0)
+        if (evbuffer_get_length(bufferevent_get_output(bufferevent)) > 0)
+                return;
+        if (stream->closing)
                 stream_free(stream);
+        else if (stream->listener->handler.drained)
+                stream->listener->handler.drained(stream, stream->connection);
 }
 
 static void on_end(struct bufferevent *bufferevent, short what, void *userdata)
 {
+        EventStream *stream = userdata;
+
         (void)bufferevent;
-        (void)what;
-        stream_free(userdata);
+        if (what & BEV_EVENT_CONNECTED)
+                return;
+        stream->error = what & BEV_EVENT_ERROR ? EVUTIL_SOCKET_ERROR() : 0;
+        stream_free(stream);
+}
+
+/* The socket is the stream's from here on, also on failure. NULL: no memory. */
+static EventStream *stream_new(EventListener *listener, int take_fd)
+{
+        EventStream *stream = calloc(1, sizeof(*stream));
+
+        if (stream)
+                stream->bufferevent = bufferevent_socket_new(
+                        listener->loop->base, take_fd, BEV_OPT_CLOSE_ON_FREE);
+        if (!stream || !stream->bufferevent) {
+                free(stream);
+                (void)close(take_fd);
+                return NULL;
+        }
+        stream->listener = listener;
+        stream->next = listener->streams;
+        listener->streams = stream;
+        bufferevent_setcb(stream->bufferevent, on_data, on_written, on_end, stream);
+        bufferevent_setwatermark(stream->bufferevent, EV_READ, 0, STREAM_IN_MAX);
+        (void)bufferevent_enable(stream->bufferevent, EV_READ | EV_WRITE);
+        return stream;
 }
 
 static void on_accept(struct evconnlistener *evlistener,
@@ -422,26 +410,43 @@ static void on_accept(struct evconnlistener *evlistener,
         void *userdata)
 {
         EventListener *listener = userdata;
-        EventStream *stream = calloc(1, sizeof(*stream));
+        EventStream *stream = stream_new(listener, fd);
 
         (void)evlistener;
         (void)address;
         (void)length;
         if (stream)
-                stream->bufferevent =
-                        bufferevent_socket_new(listener->loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
-        if (!stream || !stream->bufferevent) {
-                free(stream);
-                (void)close(fd);
-                return;
+                stream->connection = listener->handler.accepted(stream, listener->userdata);
+}
+
+/* `where` is for the sentence. The socket is the listener's from here on, also on failure. */
+static int listen_on(EventLoop *loop,
+        int take_fd,
+        const char *where,
+        const EventStreamHandler *handler,
+        void *userdata,
+        EventListener **ret,
+        Error *ret_error)
+{
+        EventListener *listener = calloc(1, sizeof(*listener));
+
+        if (listener) {
+                *listener =
+                        (EventListener){.handler = *handler, .userdata = userdata, .loop = loop};
+                listener->listener = evconnlistener_new(loop->base,
+                        on_accept,
+                        listener,
+                        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+                        0,
+                        take_fd);
         }
-        stream->listener = listener;
-        stream->next = listener->streams;
-        listener->streams = stream;
-        stream->connection = listener->handler.accepted(stream, listener->userdata);
-        bufferevent_setcb(stream->bufferevent, on_data, on_written, on_end, stream);
-        bufferevent_setwatermark(stream->bufferevent, EV_READ, 0, STREAM_IN_MAX);
-        (void)bufferevent_enable(stream->bufferevent, EV_READ | EV_WRITE);
+        if (!listener || !listener->listener) {
+                free(listener);
+                (void)close(take_fd);
+                return error_set(ret_error, -ENOMEM, "cannot listen on '%s': %m", where);
+        }
+        *ret = listener;
+        return 0;
 }
 
 int event_listen_unix(EventLoop *loop,
@@ -451,30 +456,50 @@ int event_listen_unix(EventLoop *loop,
         EventListener **ret,
         Error *ret_error)
 {
-        EventListener *listener = calloc(1, sizeof(*listener));
-        int fd = -1, r;
+        int fd, r = event_bind_unix(path, &fd, ret_error);
 
-        if (!listener)
-                return error_set(ret_error, -ENOMEM, "cannot listen on '%s': %m", path);
-        *listener = (EventListener){.handler = *handler, .userdata = userdata, .loop = loop};
-        r = event_bind_unix(path, &fd, ret_error);
-        if (r == 0) {
-                listener->listener = evconnlistener_new(loop->base,
-                        on_accept,
-                        listener,
-                        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-                        0,
-                        fd);
-                if (!listener->listener) {
-                        (void)close(fd);
-                        r = error_set(ret_error, -ENOMEM, "cannot listen on '%s': %m", path);
-                }
+        return r < 0 ? r : listen_on(loop, fd, path, handler, userdata, ret, ret_error);
+}
+
+int event_listen_tcp(EventLoop *loop,
+        const char *address,
+        unsigned port,
+        const EventStreamHandler *handler,
+        void *userdata,
+        EventListener **ret,
+        Error *ret_error)
+{
+        int fd, r = event_bind_tcp(address, port, &fd, ret_error);
+
+        return r < 0 ? r : listen_on(loop, fd, address, handler, userdata, ret, ret_error);
+}
+
+int event_stream_connect(EventListener *listener,
+        int take_fd,
+        const char *address,
+        unsigned port,
+        void *connection,
+        EventStream **ret)
+{
+        struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+        EventStream *stream;
+        int one = 1;
+
+        if (inet_pton(AF_INET, address, &where.sin_addr) != 1) {
+                (void)close(take_fd);
+                return -EINVAL;
         }
-        if (r < 0) {
-                free(listener);
-                return r;
+        (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        stream = stream_new(listener, take_fd);
+        if (!stream)
+                return -ENOMEM;
+        stream->connection = connection;
+        if (bufferevent_socket_connect(
+                    stream->bufferevent, (struct sockaddr *)&where, sizeof(where)) < 0) {
+                stream->error = errno;
+                event_stream_close(stream);
         }
-        *ret = listener;
+        *ret = stream;
         return 0;
 }
 
@@ -505,6 +530,21 @@ void event_stream_take(EventStream *stream, size_t size)
 void event_stream_write(EventStream *stream, const void *data, size_t size)
 {
         (void)bufferevent_write(stream->bufferevent, data, size);
+}
+
+void event_stream_pass(EventStream *from, EventStream *to)
+{
+        struct evbuffer *output = bufferevent_get_output(to->bufferevent);
+        size_t waiting = evbuffer_get_length(output);
+
+        if (waiting < STREAM_OUT_MAX)
+                (void)evbuffer_remove_buffer(
+                        bufferevent_get_input(from->bufferevent), output, STREAM_OUT_MAX - waiting);
+}
+
+int event_stream_error(const EventStream *stream)
+{
+        return stream->error;
 }
 
 void event_stream_close(EventStream *stream)

@@ -1,4 +1,4 @@
-/* The one loop of a process: timers, signals, children, and streams on unix sockets; over libevent.
+/* The one loop of a process: timers, signals, children, and streams on sockets; over libevent.
  * Callbacks run one at a time, from event_loop_run(). */
 
 #pragma once
@@ -64,11 +64,13 @@ int event_reader_new(
         EventLoop *loop, int fd, EventCallback readable, void *userdata, EventReader **ret);
 EventReader *event_reader_free(EventReader *reader);
 
-/* A connection on a unix socket. */
+/* A connection, on a unix socket or of TCP. */
 typedef struct EventStream EventStream;
 typedef struct EventStreamHandler {
         void *(*accepted)(EventStream *stream, void *userdata); /* gives the connection's own */
         void (*readable)(EventStream *stream, void *connection);
+        void (*drained)(
+                EventStream *stream, void *connection);        /* all is written; NULL: no matter */
         void (*closed)(EventStream *stream, void *connection); /* it is freed behind this */
 } EventStreamHandler;
 
@@ -80,14 +82,35 @@ int event_listen_unix(EventLoop *loop,
         void *userdata,
         EventListener **ret,
         Error *ret_error);
+int event_listen_tcp(EventLoop *loop,
+        const char *address,
+        unsigned port,
+        const EventStreamHandler *handler,
+        void *userdata,
+        EventListener **ret,
+        Error *ret_error);
 EventListener *event_listener_free(EventListener *listener);
+
+/* One more stream of the listener's, begun from this side: an unused TCP socket that does not
+ * block, which is taken over, is connected. What is written before it is goes out then; when it
+ * cannot be, `closed` is called, from the loop. -EINVAL: no IPv4 address; -ENOMEM. */
+int event_stream_connect(EventListener *listener,
+        int take_fd,
+        const char *address,
+        unsigned port,
+        void *connection,
+        EventStream **ret);
 
 /* What has arrived and was not taken yet, in one piece; borrowed to the next call. */
 const uint8_t *event_stream_peek(EventStream *stream, size_t *ret_size);
 void event_stream_take(EventStream *stream, size_t size);
 void event_stream_write(EventStream *stream, const void *data, size_t size);
-void event_stream_close(EventStream *stream); /* behind what was written; `closed` is called */
-uid_t event_stream_uid(EventStream *stream);  /* of the peer: SO_PEERCRED */
+/* Moves what has arrived at one on to another, as far as no more than a bound waits there to be
+ * written; the rest stays, and a peer that goes on sending is not read. */
+void event_stream_pass(EventStream *from, EventStream *to);
+void event_stream_close(EventStream *stream);      /* behind what was written; `closed` is called */
+int event_stream_error(const EventStream *stream); /* for `closed`: an errno; 0: it was no error */
+uid_t event_stream_uid(EventStream *stream);       /* of the peer: SO_PEERCRED */
 
 /* A listening unix socket (SOCK_CLOEXEC), whatever the length of its path; replaces what is there.
  * Address of TCP likewise. */
