@@ -26,7 +26,8 @@
 #define MAC_LENGTH     6U
 
 struct Network {
-        int own_fd;    /* the namespace that this process is in */
+        int home_fd;   /* the namespace that this process was in before */
+        int own_fd;    /* the one that it is in */
         int socket_fd; /* rtnetlink, within it */
         unsigned cables;
 };
@@ -208,7 +209,7 @@ static int add_default_route(int socket_fd)
 
 /* --- namespaces --- */
 
-static int open_own(int *ret_fd)
+static int open_namespace(int *ret_fd)
 {
         *ret_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
         return *ret_fd < 0 ? -errno : 0;
@@ -216,7 +217,16 @@ static int open_own(int *ret_fd)
 
 static int fill_own(Network *network)
 {
-        int r = open_own(&network->own_fd);
+        static const struct {
+                const char *text;
+                unsigned char length;
+        } addresses[] = {
+                {NETWORK_SERVICES, PREFIX_LENGTH},
+                {NETWORK_SIGNALS, PREFIX_LENGTH},
+                {NETWORK_STORE, PREFIX_LENGTH},
+                {NETWORK_METADATA, 32},
+        };
+        int r = open_namespace(&network->own_fd);
 
         if (r == 0)
                 r = open_socket(&network->socket_fd);
@@ -226,24 +236,12 @@ static int fill_own(Network *network)
                 r = make_bridge(network->socket_fd);
         if (r == 0)
                 r = change_link(network->socket_fd, RTM_NEWLINK, BRIDGE, IFF_UP);
-        if (r == 0)
+        for (size_t i = 0; i < ELEMENTS(addresses) && r == 0; i++)
                 r = change_address(network->socket_fd,
                         RTM_NEWADDR,
                         if_nametoindex(BRIDGE),
-                        NETWORK_SERVICES,
-                        PREFIX_LENGTH);
-        if (r == 0)
-                r = change_address(network->socket_fd,
-                        RTM_NEWADDR,
-                        if_nametoindex(BRIDGE),
-                        NETWORK_SIGNALS,
-                        PREFIX_LENGTH);
-        if (r == 0)
-                r = change_address(network->socket_fd,
-                        RTM_NEWADDR,
-                        if_nametoindex(BRIDGE),
-                        NETWORK_METADATA,
-                        32);
+                        addresses[i].text,
+                        addresses[i].length);
         return r;
 }
 
@@ -254,7 +252,10 @@ int network_open(Network **ret, Error *ret_error)
 
         if (!network)
                 return error_set(ret_error, -ENOMEM, "cannot make the machines' network: %m");
-        *network = (Network){.own_fd = -1, .socket_fd = -1};
+        *network = (Network){.home_fd = -1, .own_fd = -1, .socket_fd = -1};
+        r = open_namespace(&network->home_fd);
+        if (r < 0)
+                return error_set(ret_error, r, "cannot find this process's network: %m");
         if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
                 mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return error_set(ret_error,
@@ -272,24 +273,45 @@ Network *network_free(Network *network)
 {
         if (!network)
                 return NULL;
+        close_p(&network->home_fd);
         close_p(&network->own_fd);
         close_p(&network->socket_fd);
         free(network);
         return NULL;
 }
 
-/* A new namespace and a socket in it; this process comes back, or it must not go on. */
+/* Back in the process's own namespace, or it must not go on. */
+static void come_back(const Network *network)
+{
+        if (setns(network->own_fd, CLONE_NEWNET) < 0)
+                abort();
+}
+
+int network_socket_outside(const Network *network, int *ret_fd)
+{
+        int fd, r;
+
+        if (setns(network->home_fd, CLONE_NEWNET) < 0)
+                return -errno;
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        r = fd < 0 ? -errno : 0;
+        come_back(network);
+        if (r == 0)
+                *ret_fd = fd;
+        return r;
+}
+
+/* A new namespace and a socket in it. */
 static int open_end(const Network *network, NetworkEnd *end)
 {
         int r;
 
         if (unshare(CLONE_NEWNET) < 0)
                 return -errno;
-        r = open_own(&end->namespace_fd);
+        r = open_namespace(&end->namespace_fd);
         if (r == 0)
                 r = open_socket(&end->socket_fd);
-        if (setns(network->own_fd, CLONE_NEWNET) < 0)
-                abort();
+        come_back(network);
         return r;
 }
 

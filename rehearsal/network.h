@@ -5,7 +5,7 @@
  * makes there collides with nobody's, is seen by nobody, and is gone when the last process in there
  * is. The cloud's services are on the bridge's addresses; each machine gets an end of a cable,
  * eth0, in a namespace of its own, its address, and the bridge as its way to everything else, the
- * metadata service's link-local address included. Nothing leads out.
+ * metadata service's link-local address included. Nothing leads out but network_socket_outside().
  *
  * Speaks rtnetlink itself. Source: rtnetlink(7), network_namespaces(7).
  */
@@ -19,6 +19,7 @@
 #define NETWORK_PREFIX   "172.31.7" /* of EC2's default VPC: /24 */
 #define NETWORK_SERVICES NETWORK_PREFIX ".1"
 #define NETWORK_SIGNALS  NETWORK_PREFIX ".2"
+#define NETWORK_STORE    NETWORK_PREFIX ".3" /* where a real S3 server is found: relay.h */
 #define NETWORK_METADATA "169.254.169.254"
 
 typedef struct Network Network;
@@ -28,6 +29,10 @@ typedef struct Network Network;
 int network_open(Network **ret, Error *ret_error);
 Network *network_free(Network *network);
 DEFINE_CLEANUP(Network *, network_free);
+
+/* A new TCP socket, which does not block, of the namespace that network_open() has left: a socket
+ * belongs to where it was made, whoever uses it. 0 or a negative errno. */
+int network_socket_outside(const Network *network, int *ret_fd);
 
 /* A machine's end. */
 typedef struct NetworkEnd {
