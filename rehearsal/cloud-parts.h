@@ -54,6 +54,7 @@ typedef struct CloudIssued {
         struct CloudIssued *next;
         CloudKeys keys;
         CloudPrincipal *principal;
+        char access_key[24], secret_key[48], token[80]; /* of those that were made here */
 } CloudIssued;
 
 struct CloudPrincipal {
@@ -88,6 +89,9 @@ struct Cloud {
         FaultSet *faults;                /* NULL: none */
         Usec skew;                       /* how far its clock is ahead, for this request */
         const CloudKeys *formation_keys; /* what the handles are signed with */
+        const S3Server *s3;              /* NULL: S3 is this cloud's */
+        char *s3_endpoint;               /* likewise */
+        CloudIssued *lent;               /* likewise: the keys of its user */
         char request_id[CLOUD_ID_MAX];   /* of the request that is being answered */
 };
 

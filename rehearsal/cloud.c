@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "rehearsal/s3-server.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -97,23 +98,62 @@ const CloudKeys *cloud_issue_keys(CloudPrincipal *principal, Usec lifetime)
         static const char letters[] =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         Cloud *cloud = principal->cloud;
-        CloudIssued *issued = calloc(1, sizeof(*issued));
         bool forever = lifetime == USEC_INFINITY;
+        Usec expires = forever ? USEC_INFINITY : clock_wall(&clock_system) + lifetime;
+        CloudIssued *issued;
 
+        if (cloud->lent) {
+                cloud->lent->keys.expires = expires;
+                return &cloud->lent->keys;
+        }
+        issued = calloc(1, sizeof(*issued));
         if (!issued)
                 return NULL;
-        (void)text_put(issued->keys.access_key,
-                sizeof(issued->keys.access_key),
-                forever ? "AKIA" : "ASIA");
-        make_word(issued->keys.access_key + 4, 16, capitals);
-        make_word(issued->keys.secret_key, 40, letters);
+        (void)text_put(issued->access_key, sizeof(issued->access_key), forever ? "AKIA" : "ASIA");
+        make_word(issued->access_key + 4, 16, capitals);
+        make_word(issued->secret_key, 40, letters);
         if (!forever)
-                make_word(issued->keys.token, 64, letters);
-        issued->keys.expires = forever ? USEC_INFINITY : clock_wall(&clock_system) + lifetime;
+                make_word(issued->token, 64, letters);
+        issued->keys = (CloudKeys){
+                .access_key = issued->access_key,
+                .secret_key = issued->secret_key,
+                .token = issued->token,
+                .expires = expires,
+        };
         issued->principal = principal;
         issued->next = cloud->issued;
         cloud->issued = issued;
         return &issued->keys;
+}
+
+int cloud_use_s3(Cloud *cloud, const S3Server *server, const char *endpoint, Error *ret_error)
+{
+        static const PolicySet everything = {.everything = true};
+        CloudIssued *lent = calloc(1, sizeof(*lent));
+
+        if (!lent || !(cloud->s3_endpoint = text_copy(endpoint))) {
+                free(lent);
+                return error_set(ret_error, -ENOMEM, "cannot use '%s': %m", server->url);
+        }
+        lent->keys = (CloudKeys){
+                .access_key = server->access_key,
+                .secret_key = secret_data(server->secret_key),
+                .token = server->token ? secret_data(server->token) : "",
+        };
+        lent->next = cloud->issued;
+        cloud->issued = cloud->lent = lent;
+        cloud->s3 = server;
+        return cloud_add_principal(cloud, "user", &everything, &lent->principal, ret_error);
+}
+
+const S3Server *cloud_s3(const Cloud *cloud)
+{
+        return cloud->s3;
+}
+
+const char *cloud_s3_endpoint(const Cloud *cloud)
+{
+        return cloud->s3_endpoint;
 }
 
 bool cloud_authorize(const CloudPrincipal *principal,
@@ -453,6 +493,7 @@ Cloud *cloud_free(Cloud *cloud)
         FREE_LIST(CloudBucket, cloud->buckets, cloud_bucket_free);
         free(cloud->endpoint);
         free(cloud->handles_endpoint);
+        free(cloud->s3_endpoint);
         free(cloud);
         return NULL;
 }

@@ -4,6 +4,9 @@
  * Requests are signed with SigV4 by credentials that this cloud has given out, and are refused as
  * S3 refuses them: unknown keys, wrong signatures, tokens that are missing or have expired, stale
  * dates, bodies that are not what their hash says. Every request passes cloud_authorize().
+ *
+ * S3 can be somebody else's (s3-server.h). Then the machines ask that, and this cloud gives them
+ * its user's credentials, whatever their role.
  */
 
 #pragma once
@@ -16,8 +19,10 @@
 #define CLOUD_REGION     "us-east-1"
 #define CLOUD_ACCOUNT    "123456789012"
 #define CLOUD_BUCKET_MAX 64U
+#define CLOUD_TOKEN_MAX  4096U /* bytes of a session token; AWS names no bound */
 
 typedef struct Cloud Cloud;
+typedef struct S3Server S3Server;
 
 int cloud_new(EventLoop *loop, const char *address, Cloud **ret, Error *ret_error);
 Cloud *cloud_free(Cloud *cloud);
@@ -29,6 +34,12 @@ const char *cloud_endpoint(const Cloud *cloud); /* "http://127.0.0.1:4001" */
  * of another host than the stack's own bucket. */
 int cloud_serve_signals(Cloud *cloud, const char *address, Error *ret_error);
 
+/* From now on S3 is this server (borrowed), which the machines find at `endpoint`, and every role
+ * is given its user's credentials. */
+int cloud_use_s3(Cloud *cloud, const S3Server *server, const char *endpoint, Error *ret_error);
+const S3Server *cloud_s3(const Cloud *cloud);      /* NULL: it is this cloud's */
+const char *cloud_s3_endpoint(const Cloud *cloud); /* likewise */
+
 /* What is to go wrong; borrowed, and counted off. NULL: nothing. */
 void cloud_set_faults(Cloud *cloud, FaultSet *faults);
 FaultSet *cloud_faults(const Cloud *cloud);
@@ -36,10 +47,9 @@ FaultSet *cloud_faults(const Cloud *cloud);
 /* --- who --- */
 
 typedef struct CloudKeys {
-        char access_key[24];
-        char secret_key[48];
-        char token[80]; /* "": a user's, without an end */
-        Usec expires;   /* wall; USEC_INFINITY: never */
+        const char *access_key, *secret_key;
+        const char *token; /* "": none */
+        Usec expires;      /* wall; USEC_INFINITY: never */
 } CloudKeys;
 
 /* Someone who may ask: an instance's role, or the user. */
@@ -56,7 +66,8 @@ int cloud_add_principal(Cloud *cloud,
 void cloud_set_policies(CloudPrincipal *principal, const PolicySet *policies);
 
 /* Credentials that hold for `lifetime` (USEC_INFINITY: without token, for good). Earlier ones hold
- * on to their own end. */
+ * on to their own end. Those of somebody else's S3 are the same for all, and what is told of their
+ * end is when they are to be asked for again. NULL: no memory. */
 const CloudKeys *cloud_issue_keys(CloudPrincipal *principal, Usec lifetime);
 
 /* May they? The one question that every request is put. */

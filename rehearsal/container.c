@@ -59,15 +59,17 @@ static int write_file(int folder_fd, const char *path, const char *text, Error *
 /* What tells the machine where it is: on AWS its endpoints are known by name. */
 static int seed(const Container *container, Error *ret_error)
 {
-        const char *services = container->options.services;
-        _cleanup_(free) char *manager =
-                text_format("[Manager]\nDefaultEnvironment=AWS_ENDPOINT_URL=%s\n", services);
-        _cleanup_(free) char *login = text_format("AWS_ENDPOINT_URL=%s\n", services);
+        const char *services = container->options.services, *s3 = container->options.s3;
+        _cleanup_(free) char *own = s3 ? text_format("AWS_ENDPOINT_URL_S3=%s", s3) : text_copy("");
+        _cleanup_(free) char *manager = text_format(
+                "[Manager]\nDefaultEnvironment=AWS_ENDPOINT_URL=%s %s\n", services, own ? own : "");
+        _cleanup_(free) char *login =
+                text_format("AWS_ENDPOINT_URL=%s\n%s\n", services, own ? own : "");
         _cleanup_(close) int root = open(container->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_(close) int volumes = open(container->volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int r;
 
-        if (root < 0 || volumes < 0 || !manager || !login)
+        if (root < 0 || volumes < 0 || !own || !manager || !login)
                 return error_set(ret_error, -errno, "cannot make '%s': %m", container->root);
         r = write_file(root, "etc/systemd/system.conf.d/rehearsal.conf", manager, ret_error);
         if (r == 0)

@@ -16,6 +16,7 @@ typedef struct ContainerOptions {
         Machines *machines;
         const char *name, *root, *address; /* copied */
         const char *services;              /* AWS_ENDPOINT_URL of all that runs in it */
+        const char *s3;                    /* AWS_ENDPOINT_URL_S3; NULL: none */
         void (*said)(const char *line, void *userdata);
         void (*ended)(int status, void *userdata); /* cloud-init, once in each boot: 0 or 1 << 8 */
         void *userdata;

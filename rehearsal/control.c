@@ -5,6 +5,7 @@
 #include "rehearsal/container.h"
 #include "rehearsal/http-server.h"
 #include "rehearsal/instance.h"
+#include "rehearsal/s3-server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -176,8 +177,15 @@ static void serve_store(const Control *control, HttpCall *call)
         const char *rest = http_call_path(call) + strlen(STORE_AT), *slash = strchr(rest, '/');
         _cleanup_(free) char *bucket = text_copy_part(rest, strcspn(rest, "/"));
         _cleanup_(buffer_done) Buffer keys = BUFFER_INIT(LISTING_MAX);
+        const S3Server *s3 = cloud_s3(control->cloud);
         const Buffer *content;
 
+        if (s3) {
+                _cleanup_(free) char *where = text_format("the store is at '%s'", s3->url);
+
+                refuse(call, 404, where ? where : "the store is elsewhere");
+                return;
+        }
         if (!bucket || cloud_count_objects(control->cloud, bucket) < 0) {
                 refuse(call, 404, "there is no bucket of that name");
                 return;

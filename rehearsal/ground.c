@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "rehearsal/s3-server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +165,27 @@ static int serve_machines(Ground *ground, Error *ret_error)
                 ground->loop, ground->machines, ground->cloud, path, &ground->control, ret_error);
 }
 
+/* Process trees find it where it is; out of the containers' network there is but the relay's way.
+ */
+static int serve_s3(Ground *ground, Error *ret_error)
+{
+        const S3Server *s3 = ground->s3;
+        char endpoint[64];
+        int r;
+
+        if (!ground->containers)
+                return cloud_use_s3(ground->cloud, s3, s3->endpoint, ret_error);
+        (void)snprintf(endpoint, sizeof(endpoint), "http://" NETWORK_STORE ":%u", s3->port);
+        r = relay_new(ground->loop,
+                machines_network(ground->machines),
+                NETWORK_STORE,
+                s3->address,
+                s3->port,
+                &ground->relay,
+                ret_error);
+        return r < 0 ? r : cloud_use_s3(ground->cloud, s3, endpoint, ret_error);
+}
+
 int ground_open(Ground *ground, Error *ret_error)
 {
         char address[32];
@@ -181,6 +203,8 @@ int ground_open(Ground *ground, Error *ret_error)
         (void)snprintf(address, sizeof(address), "%s.1", ground->network);
         if (r == 0)
                 r = cloud_new(ground->loop, address, &ground->cloud, ret_error);
+        if (r == 0 && ground->s3)
+                r = serve_s3(ground, ret_error);
         if (r == 0)
                 r = make_folder(ground, ret_error);
         return r < 0 || !ground->containers ? r : serve_machines(ground, ret_error);
@@ -200,6 +224,7 @@ void ground_done(Ground *ground)
         Error error = ERROR_INIT;
 
         ground->control = control_free(ground->control);
+        ground->relay = relay_free(ground->relay);
         ground->machines = machines_free(ground->machines);
         ground->cloud = cloud_free(ground->cloud);
         ground->loop = event_loop_free(ground->loop);

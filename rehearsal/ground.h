@@ -5,6 +5,7 @@
 
 #include "rehearsal/cloud.h"
 #include "rehearsal/control.h"
+#include "rehearsal/relay.h"
 
 #include <limits.h>
 
@@ -14,8 +15,10 @@ typedef struct Ground {
         const MachinesOptions *containers; /* instances are containers; NULL: process trees */
         Machines *machines;
         Control *control;
-        char folder[64];  /* "": none was made */
-        char network[24]; /* "127.31.7": all addresses that begin so are ours */
+        const S3Server *s3; /* S3 is somebody else's; NULL: the cloud's */
+        Relay *relay;       /* the containers' way to it */
+        char folder[64];    /* "": none was made */
+        char network[24];   /* "127.31.7": all addresses that begin so are ours */
         char self[PATH_MAX], bootstrap[PATH_MAX], creator[PATH_MAX];
         int lock_fd;      /* holds the network; -1: none */
         bool keep;        /* leave the folder */

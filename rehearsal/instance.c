@@ -20,7 +20,7 @@
 #define UNITS       "usr/lib/systemd/system/"
 #define WANTS       "etc/systemd/system/multi-user.target.wants/"
 #define WORDS_MAX   32U
-#define ENVIRONMENT 4U
+#define ENVIRONMENT 5U
 
 struct Instance {
         InstanceOptions options;
@@ -287,6 +287,7 @@ static void on_booted(void *userdata)
 /* What cloud-init gives, and where the cloud is. */
 static int make_environment(Instance *instance, Error *ret_error)
 {
+        const char *s3 = cloud_s3_endpoint(instance->options.cloud);
         char **words = instance->environment;
 
         words[0] = text_copy("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -294,7 +295,9 @@ static int make_environment(Instance *instance, Error *ret_error)
         words[2] = text_format(
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", metadata_host_endpoint(instance->metadata));
         words[3] = text_format("AWS_ENDPOINT_URL=%s", cloud_endpoint(instance->options.cloud));
-        for (size_t i = 0; i < ENVIRONMENT; i++)
+        if (s3)
+                words[4] = text_format("AWS_ENDPOINT_URL_S3=%s", s3);
+        for (size_t i = 0; i < (s3 ? ENVIRONMENT : ENVIRONMENT - 1); i++)
                 if (!words[i])
                         return error_set(ret_error, -ENOMEM, "cannot make an instance: %m");
         return 0;
@@ -412,6 +415,7 @@ static int begin_container(Instance *instance, Error *ret_error)
                 .root = instance->root,
                 .address = instance->address,
                 .services = cloud_endpoint(instance->options.cloud),
+                .s3 = cloud_s3_endpoint(instance->options.cloud),
                 .said = instance->options.said,
                 .ended = instance->options.ended,
                 .userdata = instance->options.userdata,

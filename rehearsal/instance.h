@@ -4,7 +4,7 @@
  * User-data whose first line is "#!/usr/bin/flocker-bootstrap WORDS" runs the program that stands
  * beside this one, with "--root=<the instance's root>" behind the words and the user-data's file as
  * operand, as the kernel would. The output goes to <root>/var/log/cloud-init-output.log. Its
- * environment is what cloud-init gives (PATH, LANG; no HOME), and the two addresses of the cloud.
+ * environment is what cloud-init gives (PATH, LANG; no HOME), and the addresses of the cloud.
  */
 
 #pragma once

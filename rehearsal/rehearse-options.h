@@ -15,7 +15,7 @@ typedef struct RehearseOptions {
         bool keep_secrets;
 
         OptionTexts parameters, faults, layers;
-        const char *stack_name, *update, *faults_file, *timeline, *keys;
+        const char *stack_name, *update, *faults_file, *timeline, *keys, *s3;
         uint64_t keys_lifetime;
         int machines;
         const char *image;

@@ -7,6 +7,7 @@
 #include "rehearsal/foreign.h"
 #include "rehearsal/ground.h"
 #include "rehearsal/rehearse-options.h"
+#include "rehearsal/s3-server.h"
 #include "rehearsal/stack-faults.h"
 #include "rehearsal/telling.h"
 #include "rehearsal/timeline.h"
@@ -26,6 +27,7 @@
 typedef struct Rehearsal {
         RehearseOptions options;
         Ground ground;
+        S3Server *s3; /* NULL: the embedded one */
         CfnTemplate *template;
         CfnParameterSet parameters;
         CfnTemplate *next; /* of --update; NULL: none */
@@ -51,6 +53,7 @@ static void rehearsal_done(Rehearsal *rehearsal)
         cfn_parameter_set_done(&rehearsal->next_parameters);
         rehearsal->next = cfn_template_free(rehearsal->next);
         ground_done(&rehearsal->ground);
+        rehearsal->s3 = s3_server_free(rehearsal->s3);
         free(rehearsal->failure);
 }
 DEFINE_CLEANUP_IN_PLACE(Rehearsal, rehearsal_done);
@@ -210,8 +213,8 @@ static void print_failure(const Rehearsal *rehearsal)
 {
         printf("\nFailed:\n  %s\n", rehearsal->failure ? rehearsal->failure : "without a reason");
         if (!rehearsal->options.keep)
-                printf("  (--keep leaves the machines' files and the store's objects to look "
-                       "at)\n");
+                printf("  (--keep leaves the machines' files%s to look at)\n",
+                        rehearsal->s3 ? "" : " and the store's objects");
 }
 
 static int keep(const Rehearsal *rehearsal, Error *ret_error)
@@ -220,8 +223,14 @@ static int keep(const Rehearsal *rehearsal, Error *ret_error)
         _cleanup_(free) char *store = text_format("%s/s3", folder);
         int r = store ? cloud_save(rehearsal->ground.cloud, store, ret_error) : -ENOMEM;
 
-        printf("\nKept: %s (a folder for each machine, and s3 with what was in the buckets)\n",
-                folder);
+        if (rehearsal->s3)
+                printf("\nKept: %s (a folder for each machine; the store is at %s)\n",
+                        folder,
+                        rehearsal->s3->url);
+        else
+                printf("\nKept: %s (a folder for each machine, and s3 with what was in the "
+                       "buckets)\n",
+                        folder);
         return r;
 }
 
@@ -351,6 +360,22 @@ static int run_stack(Rehearsal *rehearsal, Error *ret_error)
         return conclude(rehearsal, ret_error);
 }
 
+/* Somebody else's S3 is asked before anything is made. */
+static int find_s3(Rehearsal *rehearsal, Error *ret_error)
+{
+        S3ServerOptions server = {
+                .url = rehearsal->options.s3,
+                .faults = &rehearsal->options.fault_set,
+                .template = rehearsal->template,
+                .next = rehearsal->next,
+                .note = telling_note,
+        };
+        int r = s3_server_open(&server, &rehearsal->s3, ret_error);
+
+        rehearsal->ground.s3 = rehearsal->s3;
+        return r;
+}
+
 static int rehearse(Rehearsal *rehearsal, Error *ret_error)
 {
         int r = ground_find_programs(
@@ -369,6 +394,8 @@ static int rehearse(Rehearsal *rehearsal, Error *ret_error)
                         rehearsal->faults,
                         &rehearsal->n_faults,
                         ret_error);
+        if (r == 0 && rehearsal->options.s3)
+                r = find_s3(rehearsal, ret_error);
         if (r == 0)
                 r = ground_open(&rehearsal->ground, ret_error);
         if (r == 0 && rehearsal->options.fault_set.count > 0)

@@ -29,7 +29,7 @@
 /* What a request claims, by its header or its query. */
 typedef struct Claim {
         bool s3, query;
-        char access_key[WORD_MAX], token[WORD_MAX];
+        char access_key[WORD_MAX], token[CLOUD_TOKEN_MAX + 1];
         char day[16], region[32], service[32];
         char date[DATE_MAX];
         char signed_headers[1024];

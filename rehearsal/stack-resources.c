@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cfn/resource.h"
+#include "rehearsal/s3-server.h"
 #include "rehearsal/stack-parts.h"
 
 #include <ctype.h>
@@ -63,6 +64,8 @@ static int set_bucket_key(Resource *resource, Error *ret_error)
         const char *key = stack_get_text(
                 json_member(rule, "ServerSideEncryptionByDefault"), "KMSMasterKeyID");
 
+        if (cloud_s3(resource->stack->options.cloud))
+                return 0;
         if (cloud_set_bucket_key(resource->stack->options.cloud, resource->id, key) < 0)
                 return error_set(ret_error, -ENOMEM, "no memory");
         return 0;
@@ -70,7 +73,9 @@ static int set_bucket_key(Resource *resource, Error *ret_error)
 
 static int make_bucket(Resource *resource, Error *ret_error)
 {
-        const char *name = stack_get_text(resource->properties, "BucketName");
+        const S3Server *server = cloud_s3(resource->stack->options.cloud);
+        const char *name =
+                server ? server->bucket : stack_get_text(resource->properties, "BucketName");
         int r;
 
         if (name) {
@@ -78,6 +83,8 @@ static int make_bucket(Resource *resource, Error *ret_error)
                 resource->id = text_copy(name);
         }
         resource->arn = text_format("arn:aws:s3:::%s", resource->id);
+        if (server)
+                return 0;
         r = cloud_add_bucket(resource->stack->options.cloud, resource->id, ret_error);
         return r == 0 ? set_bucket_key(resource, ret_error) : r;
 }
@@ -86,6 +93,8 @@ static int make_bucket_policy(Resource *resource, Error *ret_error)
 {
         const char *bucket = stack_get_text(resource->properties, "Bucket");
 
+        if (cloud_s3(resource->stack->options.cloud))
+                return 0;
         if (cloud_count_objects(resource->stack->options.cloud, bucket ? bucket : "") < 0)
                 return error_set(ret_error, -EINVAL, "the bucket policy names no bucket");
         cloud_set_bucket_policy(resource->stack->options.cloud,

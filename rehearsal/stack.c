@@ -213,14 +213,23 @@ void stack_settle(Resource *resource, Life life, const char *reason)
         event_timer_set(resource->stack->turn, 0);
 }
 
+/* A bucket of somebody else's S3 is neither made nor taken away here. */
+static bool is_elsewhere(const Resource *resource)
+{
+        return cloud_s3(resource->stack->options.cloud) &&
+               text_equal(resource->definition->type, "AWS::S3::Bucket");
+}
+
 /* What a rollback takes away. */
 void stack_delete(Resource *resource)
 {
         const CfnResource *definition = resource->definition;
         Stack *stack = resource->stack;
 
-        if (text_equal(definition->deletion_policy, "Retain")) {
-                stack_tell_resource(resource, "DELETE_SKIPPED", NULL);
+        if (text_equal(definition->deletion_policy, "Retain") || is_elsewhere(resource)) {
+                stack_tell_resource(resource,
+                        "DELETE_SKIPPED",
+                        is_elsewhere(resource) ? "It was there before the stack, and stays" : NULL);
                 resource->life = DELETED;
                 return;
         }
