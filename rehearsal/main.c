@@ -34,7 +34,7 @@ int main(int argc, char *argv[])
         static const CommandGroup group = {
                 .program = "flocker-rehearsal",
                 .description = "Runs a CloudFormation template on this machine: an embedded cloud "
-                               "with nothing to sign up for.",
+                               "with nothing to\nsign up for.",
                 .commands = commands,
                 .n_commands = ELEMENTS(commands),
                 .version = VERSION,
