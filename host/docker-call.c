@@ -82,11 +82,17 @@ bool docker_is_transient(int code)
         return code == -EAGAIN || http_is_transient(code);
 }
 
-static void keep_text(DockerCall *call, const Buffer *body)
+static void keep_answer(DockerCall *call, const HttpResponse *response)
 {
+        const Buffer *body = &response->body;
+
+        call->status = response->status;
         call->text_size = body->size < sizeof(call->text) ? body->size : sizeof(call->text) - 1;
         memcpy(call->text, buffer_text(body), call->text_size);
         call->text[call->text_size] = '\0';
+        if (body->size > 0)
+                (void)json_parse(
+                        "the engine's answer", buffer_text(body), body->size, &call->answer, NULL);
 }
 
 /* What to look at. An engine that does not take our certificate says so behind the handshake, or
@@ -146,14 +152,7 @@ int docker_call_perform(Docker *docker, DockerCall *call, Usec deadline, Error *
         if (r < 0)
                 return error_prefix(
                         ret_error, r, "cannot ask the Docker engine at '%s'", docker->name);
-        call->status = response.status;
-        keep_text(call, &response.body);
-        if (response.body.size > 0)
-                (void)json_parse("the engine's answer",
-                        buffer_text(&response.body),
-                        response.body.size,
-                        &call->answer,
-                        NULL);
+        keep_answer(call, &response);
         return 0;
 }
 
@@ -281,15 +280,15 @@ static int negotiate(Docker *docker, const char *version, Usec deadline, Error *
 int docker_ping(Docker *docker, Usec deadline, Error *ret_error)
 {
         _cleanup_(http_response_done) HttpResponse response = HTTP_RESPONSE_INIT;
-        DockerCall call = {.method = "GET", .path = "/_ping", .unversioned = true};
+        _cleanup_(docker_call_done)
+                DockerCall call = {.method = "GET", .path = "/_ping", .unversioned = true};
         int r = send_request(docker, &call, deadline, &response, ret_error);
 
         if (r < 0)
                 return error_prefix(
                         ret_error, r, "cannot reach the Docker engine at '%s'", docker->name);
         if (response.status != 200) {
-                call.status = response.status;
-                keep_text(&call, &response.body);
+                keep_answer(&call, &response);
                 return docker_call_refuse(docker, &call, "use it", ret_error);
         }
         return negotiate(
