@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #define NODES_TIME (60 * USEC_PER_SEC) /* until nodes that have signalled are seen as ready */
+#define GREET_TIME (10 * USEC_PER_SEC) /* for an engine that is started anew */
 
 static const RetryPolicy nodes_policy = {
         .name = "nodes",
@@ -346,6 +347,23 @@ static int wait_nodes(Role *role, Docker *engine, SwarmMode mode, Error *ret_err
         }
 }
 
+/* An engine that is started anew refuses, or says "not now". One that is silent is behind a rule
+ * that is missing: that does not pass. */
+static int greet_engine(Role *role, Docker *engine, Error *ret_error)
+{
+        Usec deadline = usec_min(role->step_deadline, clock_deadline(role->clock, GREET_TIME));
+        Retry retry = RETRY_INIT(&nodes_policy, role->clock, role->random, deadline);
+
+        for (;;) {
+                int r = docker_ping(engine, deadline, ret_error);
+                bool silent = r == -ETIMEDOUT || r == -EHOSTUNREACH;
+
+                if (r == 0 || silent || !docker_is_transient(r) ||
+                        retry_wait(&retry, RETRY_NOT_YET, 0) != RETRY_AGAIN)
+                        return r;
+        }
+}
+
 static int verify_docker(Role *role, const char *control, Error *ret_error)
 {
         _cleanup_(identity_done) Identity identity = {};
@@ -371,7 +389,7 @@ static int verify_docker(Role *role, const char *control, Error *ret_error)
                 return error_set(ret_error, -ENOMEM, "cannot verify the Swarm: %m");
         r = open_engine(role, address, &identity.tls, &engine, ret_error);
         if (r == 0)
-                r = docker_ping(engine, role->step_deadline, ret_error);
+                r = greet_engine(role, engine, ret_error);
         if (r == 0 && mode == SWARM_AUTO) /* a standalone manager speaks an API from before */
                 r = docker_has_swarm_mode(engine, role->step_deadline, &builtin, ret_error);
         if (r < 0 || mode == SWARM_NONE)

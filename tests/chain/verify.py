@@ -109,22 +109,33 @@ def test_nothing_fails_and_each_is_asked_once(fixture):
 
 def test_what_passes_is_asked_again(fixture):
     with afresh(fixture) as (engine, service):
+        refuse(engine, "/_ping", 503, "not now", 1)
+        engine.reset("GET", "/_ping")
         refuse(engine, "/nodes", 503, "rpc error: code = Unavailable", 1)
         engine.reset("GET", "/nodes")
         refuse(service, "/v1/state/nodes", 500, "not now", 1)
         service.reset("GET", "/v1/state/nodes")
         found, _ = verify(fixture)
         expect((found.status, found.done), (0, ["read-instance", "verify"]), found.out)
-        expect((count(engine, "/nodes"), count(service, "/v1/state/nodes")), (3, 3))
+        expect((count(engine, "/_ping"), count(engine, "/nodes"), count(service, "/v1/state/nodes")), (3, 3, 3))
 
 
 def test_an_engine_that_refuses_is_final(fixture):
-    for status, message in (403, "authorization denied by plugin"), (503, "This node is not a swarm manager. Worker nodes can't be used"):
+    for part, status, message in (("/_ping", 403, "authorization denied by plugin"), ("/nodes", 403, "authorization denied by plugin"),
+                                  ("/nodes", 503, "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state.")):
         with afresh(fixture) as (engine, _):
-            refuse(engine, "/nodes", status, message, 99)
+            refuse(engine, part, status, message, 99)
             found, took = verify(fixture)
-            expect((found.status != 0, took < AT_ONCE, count(engine, "/nodes")), (True, True, 1), f"{took:.1f} s {found.out}")
+            expect((found.status != 0, took < AT_ONCE, count(engine, part)), (True, True, 1), f"{took:.1f} s {found.out}")
             expect_in(f"says ({status}): {message}", found.out)
+
+
+def test_an_engine_that_is_silent_is_not_waited_for(fixture):
+    with afresh(fixture) as (engine, _):
+        engine.hang("GET", "/_ping", 99)
+        found, took = verify(fixture)
+        expect((found.status != 0, took < 15), (True, True), f"{took:.1f} s {found.out}")
+        expect_in("the connection stands, but no whole answer came before the deadline", found.out)
 
 
 def test_a_control_service_that_refuses_is_final(fixture):
