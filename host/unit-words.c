@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "host/journal.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define SHOWN_LINES 3U
@@ -33,21 +34,25 @@ bool unit_words_are_systemds(const char *line, const char *unit)
         return false;
 }
 
-/* The last lines of the unit's own (or, with `systemds`, of systemd's), as one with '|' between
- * them. */
-static int choose(const Buffer *lines, const char *unit, bool systemds, Buffer *ret)
+int unit_words_choose(const char *lines, const char *unit, bool systemds, Buffer *ret)
 {
-        _cleanup_(free) char *copy = text_copy(buffer_text(lines));
+        _cleanup_(free) char *copy = text_copy(lines);
         const char *chosen[READ_LINES];
         char *rest = copy, *line;
-        size_t count = 0;
-        int r = 0;
+        size_t count = 0, fresh = 0; /* the first of those behind systemd's last line */
+        int r = copy ? 0 : -ENOMEM;
 
         while (rest && count < READ_LINES && (line = strsep(&rest, "\n"))) {
-                if (text_starts(line, "Starting "))
-                        count = 0;
-                if (*line && unit_words_are_systemds(line, unit) == systemds)
+                bool theirs = unit_words_are_systemds(line, unit);
+
+                if (text_starts(line, "Starting ")) {
+                        count -= fresh;
+                        memmove(chosen, chosen + fresh, count * sizeof(chosen[0]));
+                }
+                if (*line && theirs == systemds)
                         chosen[count++] = line;
+                if (theirs)
+                        fresh = count;
         }
         for (size_t i = count > SHOWN_LINES ? count - SHOWN_LINES : 0; i < count && r == 0; i++)
                 r = buffer_append_format(ret, "%s%s", ret->size > 0 ? "|" : "", chosen[i]);
@@ -66,10 +71,10 @@ void unit_words_append(const char *root, const char *unit, Error *ret_error)
                         clock_sleep_until(&clock_system, clock_deadline(&clock_system, READ_STEP));
                 buffer_clear(&lines);
                 (void)journal_read_unit(root, unit, READ_LINES, deadline, &lines, NULL);
-                (void)choose(&lines, unit, false, &words);
+                (void)unit_words_choose(buffer_text(&lines), unit, false, &words);
         }
         if (words.size == 0)
-                (void)choose(&lines, unit, true, &words);
+                (void)unit_words_choose(buffer_text(&lines), unit, true, &words);
         if (words.size == 0)
                 return;
         text_mend_utf8(words.data);

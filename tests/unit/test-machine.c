@@ -1,10 +1,12 @@
-/* What is pure of host/: the engine's configuration, the users of a passwd file. */
+/* What is pure of host/: the engine's configuration, the users of a
+ * passwd file, jobs that wait for each other, what a unit said. */
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "host/engine-config.h"
 #include "host/job-queue.h"
+#include "host/unit-words.h"
 #include "host/users.h"
 #include "tests/unit/test.h"
 
@@ -234,7 +236,42 @@ static void a_job_that_waits_for_its_asker_is_seen(void **state)
         }
 }
 
-TESTS_MAIN(cmocka_unit_test(a_job_that_waits_for_its_asker_is_seen),
+#define ENDED   "u.service: Failed with result 'exit-code'.\nFailed to start u.service - U.\n"
+#define STARTED "Starting u.service - U...\n"
+
+static void what_a_unit_said_is_of_its_last_start(void **state)
+{
+        static const struct {
+                const char *lines, *own, *systemds;
+        } cases[] = {
+                {STARTED "on fire\n" ENDED,
+                        "on fire",
+                        "Starting u.service - U...|u.service: Failed with result 'exit-code'.|"
+                        "Failed to start u.service - U."},
+                {STARTED "a\nb\nc\nd\n", "b|c|d", "Starting u.service - U..."},
+                {STARTED "old\n" ENDED STARTED "new\n", "new", "Starting u.service - U..."},
+                {STARTED "old\n" ENDED STARTED, "", "Starting u.service - U..."},
+                {STARTED "old\nStopped u.service - U.\nearly\n" STARTED "late\n",
+                        "early|late",
+                        "Starting u.service - U..."}, /* its socket was read first */
+                {"early\n" STARTED, "early", "Starting u.service - U..."},
+                {"", "", ""},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(buffer_done) Buffer own = BUFFER_INIT(400), systemds = BUFFER_INIT(400);
+
+                assert_int_equal(unit_words_choose(cases[i].lines, "u.service", false, &own), 0);
+                assert_int_equal(
+                        unit_words_choose(cases[i].lines, "u.service", true, &systemds), 0);
+                assert_string_equal(buffer_text(&own), cases[i].own);
+                assert_string_equal(buffer_text(&systemds), cases[i].systemds);
+        }
+}
+
+TESTS_MAIN(cmocka_unit_test(what_a_unit_said_is_of_its_last_start),
+        cmocka_unit_test(a_job_that_waits_for_its_asker_is_seen),
         cmocka_unit_test(our_keys_are_set_and_all_else_stays),
         cmocka_unit_test(a_socket_that_is_activated_is_served),
         cmocka_unit_test(what_stands_against_it_is_named),
