@@ -13,6 +13,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+/* A rollback takes a container away at once, EC2 a machine in seconds: what it has said is to have
+ * reached its console. */
+#define LAST_WORDS (500 * USEC_PER_MSEC)
+
 /* --- telling --- */
 
 static void tell(
@@ -293,7 +297,8 @@ void stack_fail(Resource *resource, const char *reason)
         stack->state = STACK_ROLLING_BACK;
         stack->turn = event_timer_free(stack->turn);
         if (event_timer_new(stack->options.loop, on_rollback, stack, &stack->turn) == 0)
-                event_timer_set(stack->turn, 0); /* not from within what is deleted */
+                event_timer_set(stack->turn, /* not from within what is deleted */
+                        stack->options.machines ? LAST_WORDS : 0);
 }
 
 /* --- the stack --- */
