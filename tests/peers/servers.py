@@ -5,32 +5,27 @@ refuses lost conditional writes and enforces IAM policies and session tokens. A 
 """
 
 import contextlib
-import ctypes
 import errno
 import json
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 
+from tap import die_with_parent
+
 HERE = pathlib.Path(__file__).parent
 START_SECONDS = 30
-PR_SET_PDEATHSIG = 1
 
 
 def free_port(family=socket.AF_INET, host="127.0.0.1"):
     with socket.socket(family) as listener:
         listener.bind((host, 0))
         return listener.getsockname()[1]
-
-
-def die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def peers_root():
