@@ -27,13 +27,10 @@ def setup():
 
 
 def nodes(client):
-    """{address: (status, label)} of the Swarm's nodes that are not down."""
-    found = {}
-    for name in client.login("root", "docker node ls --quiet").out.split():
-        node = json.loads(client.login("root", f"docker node inspect {name}").out)[0]
-        if node["Status"]["State"] == "ready":
-            found[node["Status"]["Addr"]] = (node["Description"]["Engine"].get("Labels") or {}).get("flocker-node")
-    return found
+    """{address: label} of the Swarm's nodes that are ready."""
+    listed = client.login("root", "docker node inspect $(docker node ls --quiet)").out
+    return {node["Status"]["Addr"]: (node["Description"]["Engine"].get("Labels") or {}).get("flocker-node")
+            for node in json.loads(listed) if node["Status"]["State"] == "ready"}
 
 
 def wait_for_nodes(stack, wanted):

@@ -22,9 +22,11 @@ import inspect
 import signal
 import subprocess
 import sys
+import time
 import traceback
 
 TEST_SECONDS = 60
+TOLD_SECONDS = 1  # what takes longer says so
 ONLY = "--only="
 PR_SET_PDEATHSIG = 1
 
@@ -62,6 +64,7 @@ def _run_in_order(tests, setup):
     print(f"1..{len(tests)}", flush=True)
     with setup() as fixture:
         for number, test in enumerate(tests, 1):
+            began = time.monotonic()
             signal.alarm(TEST_SECONDS)
             try:
                 test(fixture) if inspect.signature(test).parameters else test()
@@ -73,6 +76,8 @@ def _run_in_order(tests, setup):
                     print(f"# {line}", flush=True)
             finally:
                 signal.alarm(0)
+            if time.monotonic() - began >= TOLD_SECONDS:
+                print(f"# {time.monotonic() - began:.1f} s", flush=True)
     return failed
 
 
