@@ -37,6 +37,8 @@ PROGRAM, REHEARSAL = os.environ["PROGRAM"], os.environ["REHEARSAL"]
 TEMPLATE = BUILD / "template/flocker-template"
 UP_SECONDS, RUN_SECONDS, END_SECONDS = 200, 60, 30
 SHOWN_LINES = 60
+UNIT = "flocker-bootstrap.service"  # of each boot
+ALWAYS = {"read-instance", "verify", "purge-secrets"}  # what is asked each time; with keep-secrets nothing is purged
 
 tap.TEST_SECONDS = 300  # a machine boots in seconds, on a machine that does nothing else
 
@@ -333,3 +335,19 @@ class Stack:
             state = now.run("systemctl", "is-system-running", "--wait", status=None, seconds=seconds).out.strip()
             return now if state in ("running", "degraded") else None
         return machine.wait(up, "booted", seconds)
+
+
+def last_run(machine):
+    """{step: how it ended} of the last run."""
+    return {event["step"]: event["event"] for event in machine.steps()[-1] if "step" in event}
+
+
+def done_last(machine):
+    return {step for step, event in last_run(machine).items() if event == "done"} - ALWAYS
+
+
+def settled(stack, machine):
+    """As it is once its unit has run."""
+    machine.wait(lambda: machine.run("systemctl", "is-active", UNIT, status=None).out.strip() in ("active", "failed"), "the unit's run")
+    expect(machine.run("systemctl", "is-active", UNIT, status=None).out.strip(), "active", machine.run("journalctl", "--unit", UNIT, "--lines=30").out)
+    return machine

@@ -10,6 +10,8 @@ from machines import END_SECONDS, REHEARSAL, Stack, image, template_of, unit
 from tap import expect, expect_in, main
 
 PROMISE, BUSY_PROMISE = 1.0, 4.0  # seconds from the error to the FAILURE; where others keep the processors, it is not ours alone to keep
+BUSY_LOAD = 8 * os.cpu_count()  # the machines of these tests alone make half of that, and the promise holds
+EVIDENCE_SECONDS = 0.45  # it has half a second, which is not always enough where several machines boot
 CONTROL = ("ControlNode",)
 SERVICES, SIGNALS = "172.31.7.1", "172.31.7.2"
 CONSOLE_WORDS = re.compile(r"\s+")
@@ -49,8 +51,8 @@ def fails(files, step, *said, stored=True, timeout=None):
             expect_in(part, reason, "the reason")
         at, failed, _ = failed_step(machine)
         expect(failed, step)
-        busy = os.getloadavg()[0] > 2 * os.cpu_count()
-        print(f"# FAILURE came {when - at:.2f} s behind the error")
+        busy = os.getloadavg()[0] > BUSY_LOAD
+        print(f"# FAILURE came {when - at:.2f} s behind the error, {'with' if 'evidence: ' in reason else 'without'} evidence")
         expect(when - at < (BUSY_PROMISE if busy else PROMISE), True, f"FAILURE came {when - at:.2f} s behind the error")
         sentence = re.search(r"'(control .*?)(; evidence[^']*)?' for uniqueId", reason)[1]
         expect_in(sentence[:200], machine.read("var/log/cloud-init-output.log"), "cloud-init's log")
@@ -58,8 +60,8 @@ def fails(files, step, *said, stored=True, timeout=None):
         expect_in(sentence[:60], CONSOLE_WORDS.sub(" ", machine.shown_console()), "the console")
         bucket = re.search(r"s3://([^/\"]+)", machine.read("var/lib/cloud/instances/" + re.search(r"i-0[0-9a-f]{16}", reason)[0] + "/user-data.txt"))[1]
         evidence = [key for key in stack.ask("GET", f"/store/{bucket}").split() if key.endswith("evidence.json")]
-        if stored and busy and "evidence not stored" in reason:
-            pass  # it has half a second
+        if stored and "evidence not stored" in reason and os.getloadavg()[0] > os.cpu_count():
+            expect(when - at > EVIDENCE_SECONDS, True, f"time for evidence: {when - at:.2f} s")
         elif stored:
             expect_in(f"evidence: s3://{bucket}/", reason)
             kept = json.loads(stack.ask("GET", f"/store/{bucket}/{evidence[0]}"))

@@ -1,20 +1,17 @@
-"""What becomes of a cluster's machines: runs at boot, reboots, changed user-data and addresses, images, replacements, newcomers."""
+"""What becomes of a cluster's machines: reboots, changed user-data and addresses, images, replacements, newcomers."""
 
 import contextlib
 import json
-import os
 import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
 
-from machines import Stack, steps_done
+from machines import UNIT, Stack, done_last, last_run, settled, steps_done
 from tap import expect, expect_in, main
 
 NODES = ("ControlNode", "AgentNode1", "AgentNode2", "ClientNode")
-UNIT = "flocker-bootstrap.service"
-ALWAYS = {"read-instance", "verify", "purge-secrets"}  # what is asked each time; with keep-secrets nothing is purged
 
 
 @contextlib.contextmanager
@@ -45,52 +42,13 @@ def everybody(stack):
     return {stack[name].address: label for name, label in (("ControlNode", "0"), ("AgentNode1", "1"), ("AgentNode2", "2"))}
 
 
-def last_run(machine):
-    """{step: how it ended} of the last run."""
-    return {event["step"]: event["event"] for event in machine.steps()[-1] if "step" in event}
-
-
-def done_last(machine):
-    return {step for step, event in last_run(machine).items() if event == "done"} - ALWAYS
-
-
 def restart(machine):
     machine.run("systemctl", "reset-failed")  # of its starts: systemd lets a few pass
     machine.run("systemctl", "restart", UNIT)
 
 
-def settled(stack, machine):
-    """As it is once its unit has run."""
-    machine.wait(lambda: machine.run("systemctl", "is-active", UNIT, status=None).out.strip() in ("active", "failed"), "the unit's run")
-    expect(machine.run("systemctl", "is-active", UNIT, status=None).out.strip(), "active", machine.run("journalctl", "--unit", UNIT, "--lines=30").out)
-    return machine
-
-
-MEASURE = """
-import json, os, resource, subprocess, sys, time
-found = []
-for _ in range(5):
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(["flocker-bootstrap", "run", "--at-boot"], check=True, stdout=subprocess.DEVNULL)
-    took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    found.append([took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime])
-print(json.dumps(found))
-"""
-
-
-def test_the_unit_at_boot_found_all_done_and_its_run_takes_under_50_ms(stack):
-    """What a machine does that nothing has changed on. Where others keep the processors, its own share of them is what counts."""
-    for name in NODES:
-        machine = settled(stack, stack[name])
-        expect(done_last(machine), set(), name)
-        busy = os.getloadavg()[0] > os.cpu_count()
-        found = json.loads(machine.run("/usr/bin/python3", "-c", MEASURE).out)
-        expect(done_last(machine), set(), name)
-        expect(min(cpu if busy else took for took, cpu in found) < 0.05, True, f"{name}: {found}")
-
-
 def test_every_machine_reboots_in_any_order_and_the_cluster_is_back(stack):
-    runs = {name: len(stack[name].steps()) for name in NODES}
+    runs = {name: len(settled(stack, stack[name]).steps()) for name in NODES}
     for name in ("AgentNode2", "ControlNode", "ClientNode", "AgentNode1"):
         before = stack[name]
         before.start("systemctl", "reboot")

@@ -94,6 +94,8 @@ def _run_at_once(tests, count):
         for number, (test, done) in enumerate(zip(tests, pool.map(_run_alone, tests)), 1):
             said = [line for line in done.stdout.splitlines() if not line.startswith(("1..", "ok ", "not ok "))]
             failed += done.returncode != 0
+            if done.returncode not in (0, 1):
+                said.append(f"# it ended with status {done.returncode}")
             print(f"{'not ok' if done.returncode else 'ok'} {number} - {_label(test)}", *said, sep="\n", flush=True)
     return failed
 
