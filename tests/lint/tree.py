@@ -75,7 +75,10 @@ MODULE_WORDS = {
     "template/stack-parts.h": ["stack_"],
 }
 
-FILE_LINES, FUNCTION_LINES, COLUMNS = 700, 60, 110
+FILE_LINES, FUNCTION_LINES, COLUMNS = 600, 60, 110
+
+# Those that are one thing, and longer; none is added without a reason.
+LONG_FILES, LONG_LINES = ("host/systemd.c", "net/http.c", "rehearsal/dbus.c", "rehearsal/instance.c", "rehearsal/signature.c"), 700
 
 
 def sources(tree):
@@ -121,9 +124,9 @@ def rule_unfinished(tree):
 
 def rule_sizes(tree):
     for path, text in sources(tree).items():
-        count = text.count("\n")
-        if count > FILE_LINES:
-            yield f"{path}:{count}: more than {FILE_LINES} lines"
+        count, most = text.count("\n"), LONG_LINES if path in LONG_FILES else FILE_LINES
+        if count > most:
+            yield f"{path}:{count}: more than {most} lines"
         began = None
         for number, line in enumerate(text.splitlines(), 1):
             if line == "{":
@@ -190,7 +193,9 @@ RULES = {
     ],
     rule_sizes: [
         ("base/a.c", function(100), "base/a.c:2: a function of 101 lines"),
-        ("base/a.c", "\n" * 701, "base/a.c:701: more than 700 lines"),
+        ("base/a.c", "\n" * 601, "base/a.c:601: more than 600 lines"),
+        ("net/http.c", "\n" * 701, "net/http.c:701: more than 700 lines"),
+        ("net/http.c", "\n" * 700, None),
         ("base/a.c", "x" * 111 + "\n", "base/a.c:1: 111 columns"),
         ("base/a.c", function(59), None),
     ],
@@ -218,6 +223,7 @@ def test_every_rule_can_fail_and_can_pass():
 
 def test_the_tree_keeps_every_rule():
     tree = tracked()
+    expect([path for path in LONG_FILES if path not in tree or tree[path].count("\n") <= FILE_LINES], [], "long files that are none")
     complaints = [complaint for rule in RULES for complaint in rule(tree)]
     expect(complaints, [])
 
