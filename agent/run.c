@@ -114,13 +114,15 @@ DEFINE_CLEANUP_IN_PLACE(Run, run_done);
 
 /* --- settings --- */
 
-/* By the instance's launch and the stack's time-out; by hand, when that is past, from now. The
- * client waits for all others, and gives up behind them: who knows the reason is heard first. */
+/* By the instance's launch and the stack's time-out; by hand, when that is past, from now. Agents
+ * wait for control, and the client for all: each gives up behind those it waits for, so that who
+ * knows the reason is heard first. */
 static Usec find_deadline(const Run *run)
 {
+        static const unsigned quarters[] = {
+                [ROLE_NONE] = 4, [ROLE_CONTROL] = 4, [ROLE_AGENT] = 3, [ROLE_CLIENT] = 2};
         Usec timeout = run->book.settings.timeout, wall = clock_wall(&clock_system);
-        Usec margin = usec_min(SIGNAL_MARGIN, timeout / 10) /
-                      (run->book.settings.role == ROLE_CLIENT ? 2 : 1);
+        Usec margin = usec_min(SIGNAL_MARGIN, timeout / 10) * quarters[run->book.settings.role] / 4;
         Usec launched = run->identity.launched;
         Usec end = launched + timeout - margin;
 

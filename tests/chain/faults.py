@@ -15,8 +15,9 @@ from tap import expect, expect_in, main
 
 TEMPLATE = pathlib.Path(REHEARSAL).parent.parent / "template/flocker-template"
 AT_ONCE, STEP, HALF, DEADLINE, TIMEOUT = "at once", "at the step's time-out", "at half the stack's time-out", "at the deadline", "at the stack's time-out"
-# Seconds. The deadline is a tenth of the time-out before it, from a launch whose time is told in whole seconds. A retry's wait that would end
-# behind a deadline is not begun, and the longest is one of 2 s: retry_policy_request's second when throttled, the cap of metadata and secrets.
+# Seconds. Control's deadline, the first, is a tenth of the time-out before it, from a launch whose time is told in whole seconds. A retry's
+# wait that would end behind a deadline is not begun, and the longest is one of 2 s: retry_policy_request's second when throttled, the cap of
+# metadata and secrets.
 STACK_TIME, STEP_TIME, LONGEST_WAIT, LAUNCH_ROUNDED = 60, 6, 2, 1
 SPANS = {AT_ONCE: (0, 15), STEP: (STEP_TIME - LONGEST_WAIT, 25), HALF: (STACK_TIME / 2 - LONGEST_WAIT, 45),
          DEADLINE: (STACK_TIME * 0.9 - LONGEST_WAIT - LAUNCH_ROUNDED, STACK_TIME), TIMEOUT: (STACK_TIME, STACK_TIME + 6)}
