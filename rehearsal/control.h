@@ -7,12 +7,14 @@
  *         POST   /machines/NAME/start       boots it again: the same instance, the same disks
  *         PUT    /machines/NAME/user-data   what metadata gives from now on
  *         PUT    /machines/NAME/address     its private address from now on
- *         POST   /machines/NEW?like=NAME    a new instance of NAME's kind; the body is its
- * user-data DELETE /machines/NAME             terminates it GET    /store/BUCKET              the
- * keys in it, one a line GET    /store/BUCKET/KEY          what stands there
+ *         POST   /machines/NEW?like=NAME    a new instance of NAME's kind, with this user-data
+ *         DELETE /machines/NAME             terminates it
+ *         GET    /store/BUCKET              the keys in it, one a line
+ *         GET    /store/BUCKET/KEY          what stands there
  *
- * What cannot be done is answered with 4xx and a sentence. A machine's `leader` is its init (0: it
- * does not run): "nsenter --target LEADER --all" is a shell in it.
+ * What cannot be done is answered with 4xx and a sentence; so is /store where S3 is a real server.
+ * A machine's `leader` is its init (0: it does not run): "nsenter --target LEADER --all" is a shell
+ * in it.
  */
 
 #pragma once

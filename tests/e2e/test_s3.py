@@ -12,6 +12,7 @@ import unittest.mock
 import botocore.config
 import botocore.session
 
+from engine import Connection
 from machines import Stack, steps_done
 from servers import Radosgw, run_aws
 from tap import expect, expect_in, main
@@ -97,6 +98,14 @@ def test_much_passes_both_ways_and_little_waits(fixture):
     expect((down.wait(), again.wait()), (0, 0), down.stdout.read() + again.stdout.read())
     expect(largest - before < GROWTH_MAX, True, f"{(largest - before) >> 20} MiB more")
     expect(agent.run("sha256sum", "/run/back").out.split()[0], hashlib.sha256(content).hexdigest())
+
+
+def test_the_control_socket_says_where_the_store_is(fixture):
+    fixture.stack.machines()
+    with contextlib.closing(Connection(fixture.stack.control_path)) as connection:
+        connection.request("GET", f"/store/{BUCKET}")
+        response = connection.getresponse()
+        expect((response.status, response.read().decode()), (404, f"the store is at '{fixture.server.endpoint}/{BUCKET}'\n"))
 
 
 def test_a_server_that_is_gone_is_named(fixture):
