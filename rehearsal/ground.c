@@ -71,7 +71,7 @@ static const char *find_temporary(void)
         return temporary && strlen(temporary) < 30 ? temporary : "/tmp";
 }
 
-/* A folder of ours whose run was killed: machines' files are large. */
+/* A folder of ours whose run was killed: nobody else takes it away. */
 static int sweep_dead(int parent_fd, const char *name, void *userdata, Error *ret_error)
 {
         _cleanup_(buffer_done) Buffer text = BUFFER_INIT(PID_TEXT_MAX);
@@ -156,8 +156,6 @@ static int serve_machines(Ground *ground, Error *ret_error)
         int r = machines_serve_metadata(ground->machines, ground->loop, ret_error);
 
         if (r == 0)
-                r = claim_folder(ground, ret_error);
-        if (r == 0)
                 r = cloud_serve_signals(ground->cloud, NETWORK_SIGNALS, ret_error);
         if (r < 0 || !path)
                 return r < 0 ? r : error_set(ret_error, -ENOMEM, "cannot serve the machines: %m");
@@ -207,6 +205,8 @@ int ground_open(Ground *ground, Error *ret_error)
                 r = serve_s3(ground, ret_error);
         if (r == 0)
                 r = make_folder(ground, ret_error);
+        if (r == 0)
+                r = claim_folder(ground, ret_error);
         return r < 0 || !ground->containers ? r : serve_machines(ground, ret_error);
 }
 

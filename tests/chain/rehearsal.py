@@ -186,8 +186,10 @@ def test_nothing_is_left_however_it_ends():
             time.sleep(0.5)
             folders, processes = left_behind(folder)
             expect(processes, set(), f"processes behind signal {number}")
-            if number != signal.SIGKILL:  # then nobody was left to take the folder away
+            if number != signal.SIGKILL:  # then nobody was left to take the folder away, but the next one
                 expect(folders, set(), f"folders behind signal {number}")
+        expect(rehearse(*PLAIN, "-q", env=environment).status, 0)
+        expect(left_behind(folder), (set(), set()))
 
 
 def test_bad_input_is_a_sentence_and_a_code():
