@@ -168,10 +168,6 @@ bool cloud_asked_may_else_deny(const CloudAsked *asked, const char *action); /* 
 bool cloud_condition_holds(const CloudAsked *asked);
 bool cloud_body_is_whole(const CloudAsked *asked, const char *body, size_t size);
 
-/* "Tue, 24 Nov 2026 09:05:00 GMT" (RFC 9110, 5.6.7). */
-#define CLOUD_HTTP_DATE_MAX 30U
-void cloud_format_http_date(Usec wall, char ret[CLOUD_HTTP_DATE_MAX]);
-
 /* XML's own letters as entities. */
 int cloud_append_escaped(Buffer *ret, const char *text);
 

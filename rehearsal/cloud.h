@@ -121,3 +121,9 @@ int cloud_add_handle(Cloud *cloud,
         Error *ret_error);
 const char *cloud_handle_url(const CloudHandle *handle);
 void cloud_close_handle(CloudHandle *handle); /* the stack has finished */
+
+/* --- for all services --- */
+
+/* "Tue, 24 Nov 2026 09:05:00 GMT" (RFC 9110, 5.6.7). */
+#define CLOUD_HTTP_DATE_MAX 30U
+void cloud_format_http_date(Usec wall, char ret[CLOUD_HTTP_DATE_MAX]);

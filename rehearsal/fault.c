@@ -32,7 +32,7 @@ static const struct {
         [FAULT_CORRUPT] = {"corrupt", S3 | SECRETS | METADATA},
         [FAULT_STATUS] = {"status", SERVICES},
         [FAULT_THROTTLE] = {"throttle", SERVICES},
-        [FAULT_SKEW] = {"skew", S3 | SECRETS},
+        [FAULT_SKEW] = {"skew", S3 | SECRETS | METADATA},
         [FAULT_EXPIRE] = {"expire", SERVICES},
         [FAULT_STALE] = {"stale", S3},
         [FAULT_DENY] = {"deny", SERVICES},

@@ -281,14 +281,22 @@ static const char *find_folder(const char *path)
         return NULL;
 }
 
-/* A fault of the rehearsal, as this service words it: a status alone. True: it is dealt with. */
+/* A fault of the rehearsal, as this service words it: a status alone, or a date. True: it is dealt
+ * with. */
 static bool strike(MetadataHost *host, HttpCall *call)
 {
         const FaultRule *rule = fault_meet(host->options.faults, FAULT_OF_METADATA, call);
+        char date[CLOUD_HTTP_DATE_MAX];
         bool over = false;
 
         if (!rule || fault_act(rule, call, &over))
                 return over;
+        if (rule->kind == FAULT_SKEW) {
+                cloud_format_http_date(
+                        clock_wall(&clock_system) + FAULT_SKEW_SECONDS * USEC_PER_SEC, date);
+                http_call_set_header(call, "Date", date);
+                return false;
+        }
         answer_status(call,
                 rule->kind == FAULT_THROTTLE ? 503
                 : rule->kind == FAULT_EXPIRE ? 401

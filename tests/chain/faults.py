@@ -60,6 +60,7 @@ RECOVERIES = [
     ("secrets:*:throttle:5", "Secrets Manager asks for fewer requests, then is content"),
     ("secrets:*:reset:4", "connections to Secrets Manager break"),
     ("metadata:*:status=503:3", "the metadata service is late"),
+    ("metadata:*:skew", "the machine's clock is an hour off: it is said, as its certificates bear it"),
     ("metadata:document:truncate:1", "metadata are cut short once"),
     ("signal:*:throttle:2", "the handle is slow to take the signal"),
 ]
@@ -155,6 +156,12 @@ def test_who_knows_the_reason_is_heard_before_who_waits_for_it(results):
     reason = results["s3:swarm/worker.json:stale"].result().reason
     expect_in("received failed message: 'agent 1 (i-", reason)
     expect_in("join-swarm: cannot go on without 's3://", reason)
+
+
+def test_a_clock_that_is_off_is_said(results):
+    said = re.findall(r"^ +(\w+) +this machine's clock is (?:59 min 59 s|1 h) behind the metadata service's: others may take its certificates for not valid yet",
+                      results["metadata:*:skew"].result().out, re.M)
+    expect(sorted(said), ["AgentNode1", "ClientNode", "ControlNode"])
 
 
 def test_each_kind_that_there_is_has_been_struck(results):
