@@ -1,4 +1,4 @@
-"""Journals that real systemds wrote: Debian 12's (252) and the newest reachable suite's, in every compression."""
+"""Journals that real systemds wrote: Debian 12's (252) and trixie's (257), in every compression. machines-suites reads that of the newest suite."""
 
 import contextlib
 import os
