@@ -99,8 +99,9 @@ def test_a_service_is_placed_by_its_nodes_label(stack):
         client.login("root", f"docker service create --detach --no-resolve-image --name on{number} --constraint engine.labels.flocker-node=={number} "
                      f"{IMAGE} /host-probe wait")
         machine.wait(lambda: "host-probe" in machine.run("docker", "ps", "--format", "{{.Command}}").out, f"service on{number}")
-        placed = client.login("root", f"docker service ps on{number} --format '{{{{.Node}}}} {{{{.CurrentState}}}}'").out
-        expect(placed.split()[:2], [machine.run("hostname").out.strip(), "Running"], placed)
+        wanted = [machine.run("hostname").out.strip(), "Running"]  # which the manager hears a moment later
+        placed = f"docker service ps on{number} --format '{{{{.Node}}}} {{{{.CurrentState}}}}'"
+        client.wait(lambda: client.login("root", placed).out.split()[:2] == wanted, f"{wanted} of service on{number}")
         client.login("root", f"docker service rm on{number}")
 
 
