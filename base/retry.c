@@ -45,7 +45,7 @@ RetryVerdict retry_wait(Retry *retry, RetryCause cause, Usec retry_after)
 
         wait = retry_delay(retry->policy, cause, attempt, retry_after, retry->random);
         until = clock_deadline(retry->clock, wait);
-        if (until >= retry->deadline)
+        if (until >= retry->deadline || retry->deadline - until < RETRY_TRY_MIN)
                 return RETRY_OUT_OF_TIME;
 
         clock_sleep_until(retry->clock, until);
