@@ -31,8 +31,7 @@ typedef enum RetryCause {
 typedef enum RetryVerdict {
         RETRY_AGAIN,        /* the wait is over: try again */
         RETRY_OUT_OF_TRIES, /* the policy's attempts are spent */
-        RETRY_OUT_OF_TIME, /* the next try would begin with less than RETRY_TRY_MIN left; not waited
-                            */
+        RETRY_OUT_OF_TIME,  /* less than RETRY_TRY_MIN would be left for the next try; not waited */
 } RetryVerdict;
 
 /* A try that the deadline cuts says nothing but that, where the one before it has a reason. */

@@ -51,36 +51,19 @@ def cut_at_each(fixture, role, call):
     raise AssertionError(f"{role} calls {call} for ever")
 
 
-def test_control_cut_at_each_rename(fixture):
-    cut_at_each(fixture, "control", "renameat")
+CALLS = {"renameat": "rename", "renameat2": "exchange_of_folders", "unlinkat": "removal"}
 
 
-def test_control_cut_at_each_exchange_of_folders(fixture):
-    cut_at_each(fixture, "control", "renameat2")
+def make_test(role, call):
+    def test(fixture):
+        cut_at_each(fixture, role, call)
+    test.__name__ = f"test_{role}_cut_at_each_{CALLS[call]}"
+    return test
 
 
-def test_control_cut_at_each_removal(fixture):
-    cut_at_each(fixture, "control", "unlinkat")
-
-
-def test_agent_cut_at_each_rename(fixture):
-    cut_at_each(fixture, "agent", "renameat")
-
-
-def test_agent_cut_at_each_exchange_of_folders(fixture):
-    cut_at_each(fixture, "agent", "renameat2")
-
-
-def test_agent_cut_at_each_removal(fixture):
-    cut_at_each(fixture, "agent", "unlinkat")
-
-
-def test_client_cut_at_each_rename(fixture):
-    cut_at_each(fixture, "client", "renameat")
-
-
-def test_client_cut_at_each_exchange_of_folders(fixture):
-    cut_at_each(fixture, "client", "renameat2")
+for one in [(role, call) for role in ROLES for call in CALLS if (role, call) != ("client", "unlinkat")]:  # the client removes nothing
+    made = make_test(*one)
+    globals()[made.__name__] = made
 
 
 if __name__ == "__main__":
