@@ -6,13 +6,14 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
 import types
 import xml.etree.ElementTree as ElementTree
 
-from cloud import REHEARSAL, make_keys, rehearse, temporary
+from cloud import PROGRAM, REHEARSAL, make_keys, rehearse, temporary
 from tap import expect, expect_in, main
 
 PLAIN = ("--components=docker,swarm", "--agents=1")
@@ -190,6 +191,16 @@ def test_nothing_is_left_however_it_ends():
                 expect(folders, set(), f"folders behind signal {number}")
         expect(rehearse(*PLAIN, "-q", env=environment).status, 0)
         expect(left_behind(folder), (set(), set()))
+
+
+def test_containers_take_root():
+    with temporary() as folder:
+        os.chmod(folder, 0o755)
+        own = [shutil.copy(program, folder) for program in (REHEARSAL, PROGRAM, TEMPLATE)]  # where whoever is not root may go
+        found = subprocess.run([own[0], "--machines=nspawn", "--image=/nowhere"], user=65534 if os.geteuid() == 0 else None, capture_output=True,
+                               text=True, timeout=20)
+    expect((found.returncode, found.stdout), (77, ""), found.stderr)
+    expect(found.stderr, "flocker-rehearsal: cannot use --machines=nspawn: containers, their network and their mounts take root\n")
 
 
 def test_bad_input_is_a_sentence_and_a_code():
