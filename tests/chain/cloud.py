@@ -20,16 +20,6 @@ METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # awscli insists on a slash at i
 RUN_SECONDS = 50
 
 
-def make_keys(folder, count=9):
-    """RSA keys of Flocker's size, two at a time: made once, so that tests wait for none."""
-    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-    for first in range(0, count, 2):
-        for child in [subprocess.Popen(["openssl", "genrsa", "-out", f"{folder}/{n}.pem", "4096"], stderr=subprocess.DEVNULL)
-                      for n in range(first, min(first + 2, count))]:
-            child.wait()
-    return folder
-
-
 class Machine:
     def __init__(self, name, address, environment, root):
         self.name, self.address, self.root = name, address, pathlib.Path(root)

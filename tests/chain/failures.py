@@ -13,8 +13,9 @@ import threading
 import time
 import types
 
-from cloud import METADATA, STORE, Serve, finish, make_keys, temporary
+from cloud import METADATA, STORE, Serve, finish, temporary
 from handle import Handle
+from keys import make_keys
 from tap import expect, expect_in, main
 
 PROMISE = 1.0  # seconds from an error that is final to its signal

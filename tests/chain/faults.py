@@ -9,8 +9,9 @@ import re
 import subprocess
 import types
 
-from cloud import REHEARSAL, Serve, make_keys, rehearse, temporary
+from cloud import REHEARSAL, Serve, rehearse, temporary
 from documents import hold
+from keys import make_keys
 from tap import expect, expect_in, main
 
 TEMPLATE = pathlib.Path(REHEARSAL).parent.parent / "template/flocker-template"
@@ -96,7 +97,7 @@ def setup():
     """All of them, some at a time: most of them do nothing but wait. Who asks for a secret is Flocker's aws backend."""
     with temporary() as folder, concurrent.futures.ThreadPoolExecutor(10) as pool:
         plain = [write_template(pathlib.Path(folder) / "plain.json", "docker,swarm")]
-        flocker = [write_template(pathlib.Path(folder) / "flocker.json", "flocker"), "--keys=" + make_keys(f"{folder}/keys", 5)]
+        flocker = [write_template(pathlib.Path(folder) / "flocker.json", "flocker"), f"--keys={make_keys(f'{folder}/keys', 5)}"]
         long = [one[0] for one in FAILURES if one[1] in (HALF, DEADLINE, TIMEOUT)]
         faults = long + [one[0] for one in FAILURES + RECOVERIES if one[0] not in long]
         results = {fault: pool.submit(strike, flocker if fault.startswith("secrets:") else plain, fault) for fault in faults}

@@ -13,7 +13,8 @@ import time
 import types
 import xml.etree.ElementTree as ElementTree
 
-from cloud import PROGRAM, REHEARSAL, make_keys, rehearse, temporary
+from cloud import PROGRAM, REHEARSAL, rehearse, temporary
+from keys import make_keys
 from tap import expect, expect_in, main
 
 PLAIN = ("--components=docker,swarm", "--agents=1")
@@ -23,7 +24,7 @@ TEMPLATE = pathlib.Path(REHEARSAL).parent.parent / "template/flocker-template"
 @contextlib.contextmanager
 def setup():
     with temporary() as folder:
-        yield types.SimpleNamespace(keys=make_keys(f"{folder}/keys"), folder=pathlib.Path(folder))
+        yield types.SimpleNamespace(keys=make_keys(f"{folder}/keys", 9), folder=pathlib.Path(folder))
 
 
 def events(out):

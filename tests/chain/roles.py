@@ -12,8 +12,9 @@ import types
 
 import yaml
 
-from cloud import PROGRAM, STORE, Serve, finish, make_keys, temporary
+from cloud import PROGRAM, STORE, Serve, finish, temporary
 from handle import Handle
+from keys import make_keys
 from tap import expect, expect_in, main
 
 PLAIN = ("--components=docker,swarm", "--agents=1")
@@ -29,7 +30,7 @@ DATASET = "dataset: {backend: loopback, root_path: /var/lib/flocker/loopback}\n"
 @contextlib.contextmanager
 def setup():
     with temporary() as folder:
-        yield types.SimpleNamespace(keys=make_keys(f"{folder}/keys"), folder=pathlib.Path(folder))
+        yield types.SimpleNamespace(keys=make_keys(f"{folder}/keys", 9), folder=pathlib.Path(folder))
 
 
 def plain_chain(cloud):

@@ -10,7 +10,8 @@ import subprocess
 import threading
 import types
 
-from cloud import REHEARSAL, make_keys, rehearse, temporary
+from cloud import REHEARSAL, rehearse, temporary
+from keys import make_keys
 from servers import Moto, Radosgw, free_port, run_aws
 from tap import expect, expect_in, main
 

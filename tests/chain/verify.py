@@ -10,9 +10,10 @@ import subprocess
 import time
 import types
 
-from cloud import STORE, Serve, make_keys, temporary
+from cloud import STORE, Serve, temporary
 from engine import TLS_PORT, Connection
 from front import Front
+from keys import make_keys
 from tap import expect, expect_in, main
 
 FLOCKER_PORT = 4523

@@ -46,5 +46,5 @@ def make_keys(folder, count):
     few = next(n for n in itertools.count(2) if n * (n - 1) // 2 >= count)
     pairs = itertools.combinations(make_primes(few), 2)
     for number, (p, q) in enumerate(itertools.islice(pairs, count)):
-        (folder / f"{number:04}.pem").write_text(format_key(max(p, q), min(p, q)))
+        (folder / f"{number}.pem").write_text(format_key(max(p, q), min(p, q)))
     return folder

@@ -12,8 +12,9 @@ import re
 import subprocess
 import types
 
+from keys import make_keys
 from servers import die_with_parent
-from stacks import REHEARSAL, events, make_keys, temporary
+from stacks import REHEARSAL, events, temporary
 from tap import expect, expect_in, main
 from variants import create, of_type
 

@@ -2,11 +2,11 @@
 
 import contextlib
 import pathlib
-import subprocess
 import sys
 import types
 
 import tap
+from keys import make_keys
 from stacks import events, rehearse, temporary
 from tap import expect, expect_in, main
 from variants import VARIANTS, create, of_type, stem, text_of
@@ -15,16 +15,6 @@ HUNDRED = "hundred" in sys.argv
 BIG = {"twenty-agents"}
 PLAIN = "--components=docker,swarm"
 KEYS = 8  # more agents have no Flocker here: its keys would take longer than all that is tried
-
-
-def make_keys(folder, count):
-    """RSA keys of Flocker's size, of four primes each: they are made in a third of the time."""
-    folder.mkdir()
-    for first in range(0, count, 2):
-        for child in [subprocess.Popen(["openssl", "genrsa", "-primes", "4", "-out", folder / f"{n}.pem", "4096"], stderr=subprocess.DEVNULL)
-                      for n in (first, first + 1)]:
-            child.wait()
-    return folder
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "chain"))
-from cloud import REHEARSAL, make_keys, rehearse, temporary  # noqa: E402, F401
+from cloud import REHEARSAL, rehearse, temporary  # noqa: E402, F401
 
 
 def events(out):

@@ -7,7 +7,8 @@ import re
 import shutil
 import types
 
-from stacks import events, make_keys, rehearse, temporary
+from keys import make_keys
+from stacks import events, rehearse, temporary
 from tap import expect, expect_in, main
 from variants import IMAGES, MAPS, create, of_type, stem
 
