@@ -289,6 +289,7 @@ static int make_environment(Instance *instance, Error *ret_error)
 {
         const char *s3 = cloud_s3_endpoint(instance->options.cloud);
         char **words = instance->environment;
+        size_t count = 4;
 
         words[0] = text_copy("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         words[1] = text_copy("LANG=C.UTF-8");
@@ -296,8 +297,8 @@ static int make_environment(Instance *instance, Error *ret_error)
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", metadata_host_endpoint(instance->metadata));
         words[3] = text_format("AWS_ENDPOINT_URL=%s", cloud_endpoint(instance->options.cloud));
         if (s3)
-                words[4] = text_format("AWS_ENDPOINT_URL_S3=%s", s3);
-        for (size_t i = 0; i < (s3 ? ENVIRONMENT : ENVIRONMENT - 1); i++)
+                words[count++] = text_format("AWS_ENDPOINT_URL_S3=%s", s3);
+        for (size_t i = 0; i < count; i++)
                 if (!words[i])
                         return error_set(ret_error, -ENOMEM, "cannot make an instance: %m");
         return 0;
